@@ -517,7 +517,10 @@ func (f filter) matches(p *parameter) (bool, error) {
 	case "Path Recursive":
 		match = func(v string) bool { return strings.HasPrefix(p.name, strings.TrimSuffix(v, "/")+"/") }
 	default:
-		return false, refuse("InvalidFilterKey", "The filter key %q with the option %q is not known here.", f.Key, f.Option)
+		if slices.Contains([]string{"Name", "Path", "Type"}, f.Key) {
+			return false, refuse("InvalidFilterOption", "The option %q of the filter key %q is not valid.", f.Option, f.Key)
+		}
+		return false, invalid("1 validation error detected: Value '%s' at 'parameterFilters' failed to satisfy constraint: Member must be one of Name, Path and Type here", f.Key)
 	}
 	return slices.ContainsFunc(f.Values, match), nil
 }

@@ -174,12 +174,14 @@ func reserved(s string) bool {
 func checkName(name string) error {
 	path := strings.TrimPrefix(name, "/")
 	switch {
+	case strings.HasPrefix(strings.ToLower(path), "aws"):
+		return refuse("AccessDeniedException", "No access to reserved parameter name: %s.", path)
 	case len(name) > maxNameLength:
 		return invalid("Parameter name must not be longer than %d characters.", maxNameLength)
 	case strings.Contains(path, "/") && path == name:
 		return invalid("Parameter name must be a fully qualified name.")
 	case !namePattern.MatchString(name), strings.Contains(name, "//"), path == "", strings.HasSuffix(path, "/"), reserved(path):
-		return invalid("Parameter name: can't be prefixed with \"aws\" or \"ssm\" (case-insensitive). " +
+		return invalid("Parameter name: can't be prefixed with \"ssm\" (case-insensitive). " +
 			"If formed as a path, it can consist of sub-paths divided by slash symbol; " +
 			"each sub-path can be formed as a mix of letters, numbers and the following 3 symbols .-_")
 	case strings.Count(path, "/") >= maxLevels:

@@ -208,7 +208,7 @@ func TestPutParameter(t *testing.T) {
 		{"/a", "Text", "v", "ValidationException", "'type'"},
 		{"/a", "", "v", "ValidationException", "type is required"},
 		{pair, "String", "v", "HierarchyTypeMismatchException", pair},
-		{"/aws/a", "String", "v", "ValidationException", "prefixed"},
+		{"/aws/a", "String", "v", "AccessDeniedException", "reserved"},
 		{"SSMa", "String", "v", "ValidationException", "prefixed"},
 		{"/a b", "String", "v", "ValidationException", "prefixed"},
 		{"/a:b", "String", "v", "ValidationException", "prefixed"},
@@ -375,7 +375,9 @@ func TestDescribe(t *testing.T) {
 		t.Errorf("version %d, type %s, key %q, modified %v by %q", p.Version, p.Type, aws.ToString(p.KeyId), p.LastModifiedDate, aws.ToString(p.LastModifiedUser))
 	}
 	_, err = c.DescribeParameters(t.Context(), &ssm.DescribeParametersInput{ParameterFilters: []types.ParameterStringFilter{filter("Colour", "", "red")}})
-	checkCode(t, err, "InvalidFilterKey", "")
+	checkCode(t, err, "ValidationException", "Colour")
+	_, err = c.DescribeParameters(t.Context(), &ssm.DescribeParametersInput{ParameterFilters: []types.ParameterStringFilter{filter("Type", "Contains", "String")}})
+	checkCode(t, err, "InvalidFilterOption", "Contains")
 	_, err = c.DescribeParameters(t.Context(), &ssm.DescribeParametersInput{NextToken: aws.String("far")})
 	checkCode(t, err, "InvalidNextToken", "not valid")
 }
