@@ -1,0 +1,21 @@
+// Batman posts what others say about big data, about Batman.
+package main
+
+import (
+	"context"
+	"log"
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"example.com/superbots/functions"
+	"example.com/superbots/pkg/app"
+)
+
+func main() {
+	batman, err := app.New(context.Background(), functions.Batman, os.Environ())
+	if err != nil {
+		log.Fatal(err)
+	}
+	lambda.Start(batman.Handle)
+}

@@ -1,0 +1,21 @@
+// Superman posts what others say about serverless, about Superman.
+package main
+
+import (
+	"context"
+	"log"
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"example.com/superbots/functions"
+	"example.com/superbots/pkg/app"
+)
+
+func main() {
+	superman, err := app.New(context.Background(), functions.Superman, os.Environ())
+	if err != nil {
+		log.Fatal(err)
+	}
+	lambda.Start(superman.Handle)
+}
