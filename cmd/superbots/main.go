@@ -1,0 +1,85 @@
+// Superbots is the operator's command: it runs the bots on this machine and
+// shows what they would make of a post. Run it with -h for what it can do.
+//
+// It exits with 0 when all was done, 1 when something went wrong, and 2 when it
+// was used wrongly.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"example.com/superbots/functions"
+	"example.com/superbots/pkg/bot"
+)
+
+type command struct {
+	Dev     dev           `cmd:"" help:"Run both bots on this machine, in a local Lambda runtime, against a local Parameter Store and a local X."`
+	Preview preview       `cmd:"" help:"Show what a bot would make of posts, by their text alone."`
+	Ledger  ledgerCommand `cmd:"" help:"Look into the ledger of a bot, and put it right."`
+}
+
+// console is where a command reads and writes.
+type console struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], console{os.Stdin, os.Stdout, os.Stderr})
+	stop()
+	os.Exit(code)
+}
+
+// exit is what kong panics with after -h, so that run returns.
+type exit int
+
+func run(ctx context.Context, args []string, c console) (code int) {
+	defer func() {
+		if e, ok := recover().(exit); ok {
+			code = int(e)
+		}
+	}()
+	parser, err := kong.New(&command{},
+		kong.Name("superbots"),
+		kong.Description("Serverless Superman and Big Data Batman, the operator's side."),
+		kong.Writers(c.out, c.err),
+		kong.Exit(func(n int) { panic(exit(n)) }),
+	)
+	if err != nil {
+		panic(err) // unreachable: the commands are fixed
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(c.err, "superbots: %v\nsuperbots -h says how it is used.\n", err)
+		return 2
+	}
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	if err := parsed.Run(c); err != nil {
+		fmt.Fprintf(c.err, "superbots: %v\n", err)
+		return 1
+	}
+	return 0
+}
+
+// output is how a command writes what it has to say.
+type output struct {
+	Output string `enum:"text,json" default:"text" help:"For people (text) or for programs (json)." placeholder:"text|json"`
+}
+
+func find(name string) (bot.Bot, error) {
+	for _, b := range functions.All {
+		if b.Name == name {
+			return b, nil
+		}
+	}
+	return bot.Bot{}, errors.New("no such bot")
+}
