@@ -133,6 +133,7 @@ var lastingReasons = map[string]string{
 func classify(err error) failure {
 	reason, lasting := "no answer: no connection or no credentials", false
 	var api smithy.APIError
+	var unreadable *smithy.DeserializationError
 	switch {
 	case errors.As(err, &api):
 		code := api.ErrorCode()
@@ -146,6 +147,8 @@ func classify(err error) failure {
 		}
 	case errors.Is(err, context.DeadlineExceeded):
 		reason = "no answer in time"
+	case errors.As(err, &unreadable):
+		reason = "the answer is broken"
 	}
 	return failure{reason, lasting, cause{reason, &err}}
 }

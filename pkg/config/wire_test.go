@@ -147,6 +147,7 @@ func TestReasons(t *testing.T) {
 		{200, `{"InvalidParameters":["/x"],"Parameters":[]}`, "parameter not found"},
 		{400, `{"__type":"ThrottlingException","message":"Rate exceeded"}`, "throttled"},
 		{500, `{"__type":"InternalServerError"}`, "the call failed (InternalServerError)"},
+		{200, `{"InvalidParameters":[],"Parameters":[{"Na`, "the answer is broken"},
 		{400, `{"__type":"ExpiredTokenException"}`, "the call failed (ExpiredTokenException)"},
 	} {
 		client, _ := serve(t, func([]string) (int, string) { return test.status, test.body })

@@ -82,8 +82,13 @@ func (w wire) send(op string, req *http.Request, decode func(body []byte) error)
 	// A space as %20 is one to every server, and so is its signature (RFC 5849,
 	// section 3.6); url.Values writes it as "+", and a real plus as %2B.
 	req.URL.RawQuery = strings.ReplaceAll(req.URL.RawQuery, "+", "%20")
-	// Without GetBody and without an Idempotency-Key header, net/http never
-	// sends a POST a second time on its own.
+	// With a body, even an empty one, without GetBody and without an
+	// Idempotency-Key header, net/http never sends a request a second time on
+	// its own. Nor may it send a GET: X would see the same nonce again, and
+	// refuse the credentials.
+	if req.Body == nil || req.Body == http.NoBody {
+		req.Body = io.NopCloser(strings.NewReader(""))
+	}
 	req.GetBody = nil
 	// The headers go through a buffer that is flushed after WroteHeaders, and a
 	// failed RoundTrip waits for its writer: when this was not called by then,

@@ -158,6 +158,31 @@ func TestPostIsSentOnce(t *testing.T) {
 	}
 }
 
+// Nor is a GET: its nonce would be used, and X would refuse the credentials.
+func TestReadIsSentOnce(t *testing.T) {
+	var reads atomic.Int64
+	c := New(serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/2/users/me") {
+			io.WriteString(w, `{"data":{"id":"2116","username":"superman"}}`)
+			return
+		}
+		reads.Add(1)
+		hangUp(t, w, r)
+	}), testKeys)
+	for i := range int64(5) {
+		if _, err := c.Me(t.Context()); err != nil { // leaves an idle connection behind
+			t.Fatal(err)
+		}
+		_, err := c.Timeline(t.Context(), "2116", 0, 0, 10)
+		if e := asError(t, err); e.Class != Unavailable {
+			t.Errorf("%v, want class %q", e, Unavailable)
+		}
+		if got := reads.Load(); got != i+1 {
+			t.Fatalf("the server saw %d reads for %d calls", got, i+1)
+		}
+	}
+}
+
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
