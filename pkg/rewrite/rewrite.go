@@ -132,6 +132,10 @@ func (w Words) say(text string) (out string, said bool) {
 		if isWord(text[l.start]) {
 			s.disarm(" ")
 		}
+		if bytes.HasSuffix(s.out, []byte("＃")) {
+			// X would take it for a hashtag, and what is behind for no link.
+			s.out = append(s.out, ' ')
+		}
 		s.link(text[l.start:l.end])
 		at = l.end
 	}

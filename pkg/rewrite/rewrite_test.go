@@ -76,6 +76,7 @@ func TestLinksAndHandles(t *testing.T) {
 		{"serverless ;＠t.co/a x", "Superman ; x", "Superman ; t.co/a x"},
 		{"serverless t.co/a＠serverless é＠t.co/b", "Superman serverless é", "Superman t.co/a serverless é t.co/b"},
 		{"serverless x.com/＠xn--p1ai＠abc", "Superman xn--p1ai＠abc", "Superman x.com/ xn--p1ai＠abc"},
+		{"serverless ＃t.co/ы@serverless", "Superman ＃", "Superman ＃ t.co/ы@serverless"},
 		{".@serverless likes serverless", ".serverless likes Superman", ".serverless likes Superman"},
 		{"serverless a.@com", "Superman a. com", "Superman a. com"},
 		{"npm i serverless@latest", "npm i Superman@latest", "npm i Superman@latest"},
