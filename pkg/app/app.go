@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -187,14 +186,11 @@ func (a *App) x(s *config.Snapshot[Settings]) bot.X {
 // NewX returns the client for X that the settings ask for.
 func NewX(s Settings) bot.X {
 	base := s.BaseURL.URL()
-	if s.API == V11 {
-		if base == nil {
-			base = &url.URL{Scheme: "https", Host: "api.twitter.com"}
-		}
-		return twitter.NewV1(base, s.Keys())
+	if s.API == V2 {
+		return twitter.New(base, s.Keys())
 	}
-	if base == nil {
-		base = &url.URL{Scheme: "https", Host: "api.x.com"}
+	if base.Host == "api.x.com" {
+		base.Host = "api.twitter.com" // where v1.1 was
 	}
-	return twitter.New(base, s.Keys())
+	return twitter.NewV1(base, s.Keys())
 }

@@ -77,7 +77,8 @@ func TestCheck(t *testing.T) {
 	}{
 		"posting from a table":        {app.Settings{AccessToken: token, Ledger: table, Settings: post}, nil},
 		"posting to a stand-in":       {app.Settings{AccessToken: token, Ledger: file, BaseURL: loopback, Settings: post}, nil},
-		"posting from memory":         {app.Settings{AccessToken: token, Ledger: memory, Settings: post}, []string{"LEDGER"}},
+		"posting from memory":         {app.Settings{AccessToken: token, Ledger: memory, BaseURL: x, Settings: post}, []string{"LEDGER"}},
+		"where X is not known yet":    {app.Settings{AccessToken: token, Ledger: memory, Settings: post}, nil},
 		"posting from a file":         {app.Settings{AccessToken: token, Ledger: file, BaseURL: x, Settings: post}, []string{"LEDGER"}},
 		"a dry run from a file":       {app.Settings{AccessToken: token, Ledger: file, BaseURL: x, Settings: dry}, nil},
 		"a user id":                   {app.Settings{UserID: "12", Ledger: table}, nil},
@@ -86,7 +87,7 @@ func TestCheck(t *testing.T) {
 		"a token not known yet":       {app.Settings{Ledger: table}, nil},
 		"a settle time below nothing": {app.Settings{AccessToken: token, Ledger: table, Settings: bot.Settings{Settle: -time.Second}}, []string{"BOT_SETTLE"}},
 		"much at once": {
-			app.Settings{AccessToken: config.NewSecret("token"), Ledger: memory, Settings: bot.Settings{Mode: bot.PostMode, Settle: -1}},
+			app.Settings{AccessToken: config.NewSecret("token"), Ledger: memory, BaseURL: x, Settings: bot.Settings{Mode: bot.PostMode, Settle: -1}},
 			[]string{"TWITTER_USER_ID", "LEDGER", "BOT_SETTLE"},
 		},
 	} {
@@ -148,7 +149,7 @@ func TestDefaults(t *testing.T) {
 	if diff := cmp.Diff(want, got.Settings); diff != "" {
 		t.Errorf("settings (-want +got):\n%s", diff)
 	}
-	if got.API != app.V2 || got.BaseURL.URL() != nil || got.Account() != "12" {
+	if got.API != app.V2 || got.BaseURL != text[twitter.BaseURL](t, "https://api.x.com") || got.Account() != "12" {
 		t.Errorf("API %q, base URL %v, account %q, want v2, X itself and the number of the token", got.API, got.BaseURL.URL(), got.Account())
 	}
 }

@@ -20,7 +20,7 @@ type Settings struct {
 	AccessSecret   config.Secret   `env:"TWITTER_ACCESS_SECRET,required,notEmpty"`
 	UserID         string          `env:"TWITTER_USER_ID"` // see Account
 	API            API             `env:"TWITTER_API" envDefault:"v2"`
-	BaseURL        twitter.BaseURL `env:"TWITTER_BASE_URL"` // zero: X itself
+	BaseURL        twitter.BaseURL `env:"TWITTER_BASE_URL" envDefault:"https://api.x.com"`
 	Ledger         ledger.Location `env:"LEDGER,required"`
 	bot.Settings
 }
@@ -68,7 +68,7 @@ func (s Settings) Check() []config.Problem {
 			add("TWITTER_USER_ID", "is not set, and the access token does not begin with a user id")
 		}
 	}
-	if s.Mode == bot.PostMode && !s.Ledger.IsZero() && !s.Ledger.Deployed() && !s.BaseURL.Loopback() {
+	if s.Mode == bot.PostMode && !s.Ledger.IsZero() && !s.Ledger.Deployed() && s.BaseURL != (twitter.BaseURL{}) && !s.BaseURL.Loopback() {
 		add("LEDGER", "must be dynamodb:TABLE, because BOT_MODE is post and TWITTER_BASE_URL is not a loopback address")
 	}
 	if s.Settle < 0 {

@@ -229,7 +229,9 @@ func TestFileRefused(t *testing.T) {
 		}, "invalid"},
 		"a newer version": {func(t *testing.T, path string) error {
 			openFile(t, path)
-			edit(t, path, func(tx *bbolt.Tx) error { return tx.Bucket([]byte("\x00superbots")).Put([]byte("version"), []byte("2")) })
+			edit(t, path, func(tx *bbolt.Tx) error {
+				return tx.Bucket([]byte("\x00superbots")).Put([]byte("version"), []byte("2"))
+			})
 			return nil
 		}, `version "2"`},
 	} {

@@ -73,7 +73,7 @@ const linkWeight = 23
 // links, or nothing. A link is what weighs as much as one.
 func linked(s string) string {
 	for s != "" {
-		if rewrite.Weight(s) == linkWeight && (len(s) != linkWeight || rewrite.Weight(s+"/a") == linkWeight) {
+		if rewrite.WithoutLinks(s) == "" {
 			return s
 		}
 		last, size := utf8.DecodeLastRuneInString(s)
