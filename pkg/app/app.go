@@ -114,6 +114,9 @@ func (a *App) Handle(ctx context.Context, event Event) (bot.Report, error) {
 		return report, nil
 	}
 	report, err := a.run(ctx, log, run)
+	if lambdacontext.FunctionName != "" {
+		writeMetrics(os.Stdout, lambdacontext.FunctionName, time.Now(), report, err)
+	}
 	if err != nil {
 		log.ErrorContext(ctx, "run", "err", err, "report", report)
 		return report, err

@@ -93,7 +93,7 @@ func (r *Run) send(ctx context.Context, p ledger.Post) error {
 	case r.sent >= r.Settings.PostsPerRun:
 		return errEnough
 	case !enough():
-		r.report.stop("time")
+		r.report.stop(stoppedTime)
 		return errEnough
 	}
 	cost := price(p)
@@ -105,10 +105,10 @@ func (r *Run) send(ctx context.Context, p ledger.Post) error {
 	case errors.Is(err, ledger.ErrText) && p.Sends == 0:
 		return r.skip(ctx, p, "duplicate-text")
 	case errors.Is(err, ledger.ErrPerDay):
-		r.report.stop("posts per day")
+		r.report.stop(stoppedPerDay)
 		return errEnough
 	case errors.Is(err, ledger.ErrBudget):
-		r.report.stop("budget")
+		r.report.stop(stoppedBudget)
 		return errEnough
 	case err != nil:
 		return err
@@ -166,7 +166,7 @@ func (r *Run) send(ctx context.Context, p ledger.Post) error {
 		return err
 	}
 	if late {
-		r.report.stop("time")
+		r.report.stop(stoppedTime)
 		return errEnough
 	}
 	if err := r.failed(ctx, stopPost, failed); err != nil {
@@ -278,7 +278,7 @@ func (r *Run) timeline(ctx context.Context, t time.Time) ([]twitter.Post, error)
 	for {
 		affordable := int((r.Settings.DailyBudget - r.spent()) / USD(twitter.PricePostRead))
 		if affordable < minPage {
-			r.report.stop("budget")
+			r.report.stop(stoppedBudget)
 			return nil, nil
 		}
 		var page twitter.Page

@@ -32,6 +32,23 @@ type Config struct {
 	Refreshes  int              `json:"refreshes"` // reads of Parameter Store during this run
 }
 
+// Worked reports whether the run did its work, as far as the operator's limits
+// let it.
+func (r Report) Worked() bool {
+	switch r.Stopped {
+	case "", stoppedPerDay, stoppedBudget, stoppedTime:
+		return true
+	}
+	return false
+}
+
+// The limits that may end a run's work for now.
+const (
+	stoppedPerDay = "posts per day"
+	stoppedBudget = "budget"
+	stoppedTime   = "time"
+)
+
 const maxOutcomes = 100
 
 func (r *Report) add(o Outcome) {

@@ -24,7 +24,7 @@ func (r *Run) search(ctx context.Context) error {
 		}
 		affordable := int((r.Settings.DailyBudget - r.spent()) / price)
 		if affordable < minPage {
-			r.report.stop("budget")
+			r.report.stop(stoppedBudget)
 			return nil
 		}
 		since, err := r.since(ctx)
