@@ -116,7 +116,9 @@ func (r *Run) send(ctx context.Context, p ledger.Post) error {
 	r.sent++
 
 	undo := func(state ledger.State, reason string) error {
-		err := r.Ledger.Undo(context.WithoutCancel(ctx), begun, int64(cost), state, reason)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), confirmTime)
+		defer cancel()
+		err := r.Ledger.Undo(ctx, begun, int64(cost), state, reason)
 		if errors.Is(err, ledger.ErrTaken) {
 			return nil
 		}
@@ -289,8 +291,16 @@ func (r *Run) timeline(ctx context.Context, t time.Time) ([]twitter.Post, error)
 		if failed != nil {
 			return nil, r.failed(ctx, stopLookup, failed)
 		}
-		if n := len(page.Posts); n > 0 {
-			if err := r.Ledger.Charge(ctx, int64(n)*int64(USD(twitter.PricePostRead))); err != nil {
+		if len(page.Posts) > 0 {
+			ids := make([]uint64, len(page.Posts))
+			for i, p := range page.Posts {
+				ids[i] = p.ID
+			}
+			to := page.Newest
+			if until != 0 {
+				to = until - 1
+			}
+			if err := r.Ledger.Read(ctx, page.Oldest, to, ids, int64(USD(twitter.PricePostRead))); err != nil {
 				return nil, err
 			}
 		}

@@ -101,11 +101,15 @@ type Day struct {
 	Date   string `dynamodbav:"date" json:"date"`
 	Posts  int    `dynamodbav:"posts" json:"posts"`
 	Micros int64  `dynamodbav:"micros" json:"micros"` // millionths of a US dollar, reads and posts
+	// Own timeline that was read, and so paid for, from id to id.
+	From uint64 `dynamodbav:"from,omitempty" json:"from,omitempty,string"`
+	To   uint64 `dynamodbav:"to,omitempty" json:"to,omitempty,string"`
 }
 
-// On returns the count for the UTC day of t, empty if d is another day's.
+// On returns the count for the UTC day of t, empty if d is an earlier day's. A
+// clock that is behind does not bring a day back.
 func (d Day) On(t time.Time) Day {
-	if date := t.UTC().Format(time.DateOnly); d.Date != date {
+	if date := t.UTC().Format(time.DateOnly); d.Date < date {
 		return Day{Date: date}
 	}
 	return d
@@ -451,9 +455,27 @@ func (l *Ledger) End(ctx context.Context, seen Post, state State, reason string)
 	})
 }
 
-// Charge adds micros to what the day has cost.
-func (l *Ledger) Charge(ctx context.Context, micros int64) error {
-	return l.control(ctx, func(c *Control) { c.Day.Micros += micros })
+// Read writes down that the own timeline was read between two ids, both
+// included, and charges micros for each of the posts there, ids, that was not
+// read today yet.
+func (l *Ledger) Read(ctx context.Context, from, to uint64, ids []uint64, micros int64) error {
+	return l.change(ctx, []string{controlKey}, func(t *tx) error {
+		d := &t.control().Day
+		if d.From <= from && to <= d.To {
+			t.puts = nil
+			return nil
+		}
+		for _, id := range ids {
+			if id < d.From || id > d.To {
+				d.Micros += micros
+			}
+		}
+		if from <= d.To+1 && d.From <= to+1 { // the spans touch
+			from, to = min(from, d.From), max(to, d.To)
+		}
+		d.From, d.To = from, to
+		return nil
+	})
 }
 
 // Stop keeps the bot from doing what until s ends. A stop that is there
