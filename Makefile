@@ -7,7 +7,7 @@ tool   := go tool -modfile=integration/tools/go.mod
 venv   := integration/moto/.venv
 oracle := integration/twittertext
 
-.PHONY: run test unit build bench fuzz lint setup clean
+.PHONY: run test unit build bench simulate fuzz lint setup clean
 
 run:
 	@mkdir -p .local
@@ -44,6 +44,11 @@ $(BOTS:%=dist/%.zip): dist/%.zip:
 
 bench: build
 	go test -run '^$$' -bench . -benchmem ./pkg/...
+	cd integration/bench/config && go run .
+
+SEEDS ?= 1000000
+simulate:
+	go test ./integration/simulation -run Simulation -seeds $(SEEDS) -v -timeout 0
 
 fuzz:
 	@for p in $$(go list ./pkg/...); do \
