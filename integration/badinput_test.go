@@ -155,11 +155,12 @@ func TestNoSettings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			// Without retries, so that the answer is known before time is up.
-			w := start(t, vars{"AWS_MAX_ATTEMPTS": "1"})
+			w := start(t, nil)
 			w.secrets = append(w.secrets, wrong)
 			w.sayMany(1)
-			w.redeploy(superman, test.change)
+			env := vars{"AWS_MAX_ATTEMPTS": "1"} // the answer is known before time is up
+			maps.Copy(env, test.change)
+			w.redeploy(superman, env)
 			if test.prepare != nil {
 				test.prepare(w)
 			}
