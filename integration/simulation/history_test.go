@@ -107,7 +107,7 @@ type run struct {
 // simulate lives through the history of a seed.
 func simulate(t *testing.T, seed uint64, opt options) (h *history) {
 	synctest.Test(t, func(*testing.T) {
-		time.Sleep(time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC).Sub(time.Now()))
+		time.Sleep(time.Until(time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC)))
 		h = newHistory(seed, opt)
 		h.live()
 		h.atEnd()

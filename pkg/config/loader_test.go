@@ -317,7 +317,7 @@ func TestPassingFailure(t *testing.T) {
 				if got := mustGet(t, l); got != first {
 					t.Error("the old snapshot was not served at CONFIG_MAX_STALE")
 				}
-				time.Sleep(1)
+				time.Sleep(time.Nanosecond)
 				calls = store.calls()
 				for range 2 {
 					if s, err := l.Get(t.Context()); s != nil || !errors.Is(err, failure) {
@@ -593,7 +593,7 @@ func TestRefresh(t *testing.T) {
 		store.put("/pair", pair("t2", "s2"))
 		time.Sleep(coolDown - 1)
 		refresh(1, 1, 0) // too soon
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		refresh(1, 2, 1) // the new pair
 		refresh(1, 2, 0) // known to others already
 		refresh(2, 2, 0) // too soon

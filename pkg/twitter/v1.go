@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 
+	//lint:ignore SA1019 that it is deprecated is what the package comment says
 	gotwitter "github.com/dghubble/go-twitter/twitter"
 )
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	//lint:ignore SA1019 the client of v1.1 that the bots use
 	"github.com/dghubble/go-twitter/twitter"
 
 	"example.com/superbots/integration/local/x"
