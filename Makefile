@@ -14,7 +14,9 @@ run:
 	@go build -o .local/superbots ./cmd/superbots
 	@exec .local/superbots dev
 
+# The simulation runs a tenth of its histories under the race detector.
 test: setup lint
+	go test ./integration/simulation
 	go test -race ./...
 
 unit:
