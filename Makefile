@@ -1,13 +1,17 @@
 # Two commands do everything on a fresh machine: make run (needs Go) and
 # make test (needs Go, Node 20 or later and Python 3.11 or later).
 
-BOTS   := superman batman
+BOTS   := $(patsubst functions/%/main.go,%,$(wildcard functions/*/main.go))
 GOARCH ?= arm64
 tool   := go tool -modfile=integration/tools/go.mod
 venv   := integration/moto/.venv
 oracle := integration/twittertext
+deploy := integration/deploy
+osls   := $(deploy)/node_modules/.bin/osls
+STAGE  ?= dev
+PARAMS ?=
 
-.PHONY: run test unit build bench simulate fuzz lint setup clean
+.PHONY: run test unit build bench simulate fuzz lint vuln package deploy remove setup clean
 
 run:
 	@mkdir -p .local
@@ -22,7 +26,7 @@ test: setup lint
 unit:
 	go test ./functions/... ./pkg/... ./cmd/...
 
-setup: $(venv)/.installed $(oracle)/node_modules/.installed
+setup: $(venv)/.installed $(oracle)/node_modules/.installed $(deploy)/node_modules/.installed
 
 $(venv)/.installed: integration/moto/requirements.txt
 	@command -v python3 >/dev/null || { echo "make test needs Python 3.11 or later: apt-get install python3 python3-venv, or https://www.python.org/downloads/"; exit 1; }
@@ -30,9 +34,9 @@ $(venv)/.installed: integration/moto/requirements.txt
 	$(venv)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-$(oracle)/node_modules/.installed: $(oracle)/package-lock.json
-	@command -v npm >/dev/null || { echo "make test needs Node 20 or later with npm: apt-get install nodejs npm, or https://nodejs.org/"; exit 1; }
-	npm ci --silent --no-audit --no-fund --ignore-scripts --prefix $(oracle)
+%/node_modules/.installed: %/package-lock.json
+	@command -v npm >/dev/null || { echo "this needs Node 20 or later with npm: apt-get install nodejs npm, or https://nodejs.org/"; exit 1; }
+	npm ci --silent --no-audit --no-fund --ignore-scripts --prefix $*
 	@touch $@
 
 # The bytes of a zip depend on the sources alone: no paths, no times, no revision.
@@ -44,8 +48,27 @@ $(BOTS:%=dist/%.zip): dist/%.zip:
 	@$(tool) build-lambda-zip -o $@ dist/$*/bootstrap
 	@ls -l $@
 
+# What a stage is deployed with, and PARAMS over it: PARAMS='--param alarmEmail=me@example.com'.
+package: build $(deploy)/node_modules/.installed
+	$(osls) package --stage $(STAGE) $(PARAMS)
+	node $(deploy)/check.mjs .serverless $(PARAMS)
+
+deploy: package
+	$(osls) deploy --package .serverless --stage $(STAGE) $(PARAMS)
+
+remove: $(deploy)/node_modules/.installed
+	$(osls) remove --stage $(STAGE) $(PARAMS)
+
+# Known vulnerabilities that the code can reach. The database is on the network.
+vuln:
+	@$(tool) govulncheck ./... || { \
+		code=$$?; \
+		if [ $$code -ne 3 ]; then echo "govulncheck could not ask its database, so nothing was looked up"; [ -n "$$CI" ] || exit 0; fi; \
+		exit $$code; \
+	}
+
 bench: build
-	go test -run '^$$' -bench . -benchmem ./pkg/...
+	go test -run '^$$' -bench . -benchmem ./pkg/... ./integration/reliability
 	cd integration/bench/config && go run .
 
 SEEDS ?= 1000000
@@ -65,4 +88,4 @@ lint:
 	$(tool) staticcheck ./...
 
 clean:
-	rm -rf .local dist $(venv) $(oracle)/node_modules
+	rm -rf .local .serverless dist $(venv) $(oracle)/node_modules $(deploy)/node_modules
