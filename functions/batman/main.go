@@ -6,10 +6,9 @@ import (
 	"log"
 	"os"
 
-	"github.com/aws/aws-lambda-go/lambda"
-
 	"example.com/superbots/functions"
 	"example.com/superbots/pkg/app"
+	"github.com/aws/aws-lambda-go/lambda"
 )
 
 func main() {
