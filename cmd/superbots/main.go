@@ -1,5 +1,6 @@
-// Superbots is the operator's command: it runs the bots on this machine and
-// shows what they would make of a post. Run it with -h for what it can do.
+// Superbots is the operator's command: it sets a stage up, looks after its
+// parameters, and runs the bots on this machine. Run it with -h for what it can
+// do.
 //
 // It exits with 0 when all was done, 1 when something went wrong, and 2 when it
 // was used wrongly.
@@ -21,9 +22,14 @@ import (
 )
 
 type command struct {
-	Dev     dev           `cmd:"" help:"Run both bots on this machine, in a local Lambda runtime, against a local Parameter Store and a local X."`
-	Preview preview       `cmd:"" help:"Show what a bot would make of posts, by their text alone."`
-	Ledger  ledgerCommand `cmd:"" help:"Look into the ledger of a bot, and put it right."`
+	Dev       dev           `cmd:"" help:"Run both bots on this machine, in a local Lambda runtime, against a local Parameter Store and a local X."`
+	Preview   preview       `cmd:"" help:"Show what a bot would make of posts, by their text alone."`
+	Authorize authorize     `cmd:"" help:"Let an account on X in, and store its keys in Parameter Store."`
+	Params    paramsCommand `cmd:"" help:"Look after the parameters of a stage."`
+	Doctor    doctor        `cmd:"" help:"Look whether all that the bots of a stage need is there and right."`
+	Run       runCommand    `cmd:"" help:"Do one real run of a bot from this machine."`
+	New       newCommand    `cmd:"" help:"Add a bot to the repository."`
+	Ledger    ledgerCommand `cmd:"" help:"Look into the ledger of a bot, and put it right."`
 }
 
 // console is where a command reads and writes.
@@ -52,6 +58,7 @@ func run(ctx context.Context, args []string, c console) (code int) {
 		kong.Name("superbots"),
 		kong.Description("Serverless Superman and Big Data Batman, the operator's side."),
 		kong.Writers(c.out, c.err),
+		kong.Vars{"account_key": accountKey},
 		kong.Exit(func(n int) { panic(exit(n)) }),
 	)
 	if err != nil {
@@ -63,12 +70,32 @@ func run(ctx context.Context, args []string, c console) (code int) {
 		return 2
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	if err := parsed.Run(c); err != nil {
+	err = parsed.Run(c)
+	var wrongly usage
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, errSaid):
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(c.err, "superbots: interrupted")
+	default:
 		fmt.Fprintf(c.err, "superbots: %v\n", err)
-		return 1
 	}
-	return 0
+	if errors.As(err, &wrongly) {
+		return 2
+	}
+	return 1
 }
+
+// errSaid ends a command that has said on its output what is wrong.
+var errSaid = errors.New("said already")
+
+// usage is how a command was used wrongly.
+type usage string
+
+func (u usage) Error() string { return string(u) }
+
+func used(format string, args ...any) error { return usage(fmt.Sprintf(format, args...)) }
 
 // output is how a command writes what it has to say.
 type output struct {

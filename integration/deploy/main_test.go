@@ -16,6 +16,7 @@ import (
 	"sync"
 	"testing"
 
+	"example.com/superbots/functions"
 	"example.com/superbots/integration/local"
 )
 
@@ -59,8 +60,8 @@ func newService(t *testing.T, oldnew ...string) service {
 			t.Fatalf("no file has the text %q", oldnew[i])
 		}
 	}
-	for _, bot := range []string{"superman", "batman"} {
-		s.write(t, "dist/"+bot+".zip", "")
+	for _, bot := range functions.All {
+		s.write(t, "dist/"+bot.Name+".zip", "")
 	}
 	return s
 }
