@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: make run (needs Go) and
-# make test (needs Go, Node 20 or later and Python 3.11 or later).
+# make test (needs Go, Node 20 or later, Python 3.11 or later, and Chromium).
 
 BOTS   := $(patsubst functions/%/main.go,%,$(wildcard functions/*/main.go))
 GOARCH ?= arm64
@@ -8,6 +8,7 @@ venv   := integration/moto/.venv
 oracle := integration/twittertext
 deploy := integration/deploy
 osls   := $(deploy)/node_modules/.bin/osls
+page   := integration/page
 STAGE  ?= dev
 PARAMS ?=
 
@@ -26,7 +27,8 @@ test: setup lint
 unit:
 	go test ./functions/... ./pkg/... ./cmd/...
 
-setup: $(venv)/.installed $(oracle)/node_modules/.installed $(deploy)/node_modules/.installed
+setup: $(venv)/.installed $(oracle)/node_modules/.installed $(deploy)/node_modules/.installed $(page)/node_modules/.installed
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { echo "make test needs Chromium: apt-get install chromium"; exit 1; }
 
 $(venv)/.installed: integration/moto/requirements.txt
 	@command -v python3 >/dev/null || { echo "make test needs Python 3.11 or later: apt-get install python3 python3-venv, or https://www.python.org/downloads/"; exit 1; }
@@ -88,4 +90,4 @@ lint:
 	$(tool) staticcheck ./...
 
 clean:
-	rm -rf .local .serverless dist $(venv) $(oracle)/node_modules $(deploy)/node_modules
+	rm -rf .local .serverless dist $(venv) $(oracle)/node_modules $(deploy)/node_modules $(page)/node_modules

@@ -133,7 +133,7 @@ func TestSecretsThatNeedEscaping(t *testing.T) {
 func TestDevSaysNoSecret(t *testing.T) {
 	t.Parallel()
 	state := stateDir(t)
-	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "command"), "dev", "--state", state, "--every", "20ms")
+	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "command"), "dev", "--state", state, "--every", "20ms", "--listen", "127.0.0.1:0")
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

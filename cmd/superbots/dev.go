@@ -10,14 +10,17 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"example.com/superbots/functions"
 	"example.com/superbots/integration/local"
+	"example.com/superbots/integration/local/page"
 	"example.com/superbots/integration/local/x"
 	"example.com/superbots/pkg/bot"
 )
@@ -31,8 +34,10 @@ var samples []byte
 type dev struct {
 	Posts string        `help:"Replay the posts of this file (JSON lines with id, author and text) instead of the sample world." placeholder:"FILE"`
 	Once  bool          `help:"Run until nothing is left to do, and end."`
-	Every time.Duration `default:"5s" help:"Time between two ticks of the schedule."`
-	State string        `help:"Folder for binaries and ledger (default .local/dev, begun anew each time; with --posts .local/replay, kept)." placeholder:"DIR"`
+	Every time.Duration `default:"5s" help:"Time between two ticks of the schedule; the page can change it."`
+	// Listen is the same each time, so that a page left open finds its way back.
+	Listen string `default:"127.0.0.1:7878" help:"Where the page is served, on loopback; port 0 takes a free one." placeholder:"ADDRESS"`
+	State  string `help:"Folder for binaries and ledger (default .local/dev, begun anew each time; with --posts .local/replay, kept)." placeholder:"DIR"`
 	output
 }
 
@@ -43,7 +48,8 @@ func (dev) Help() string {
   superbots dev --posts posts.jsonl --once     replay real posts until all are dealt with
 
 The functions are compiled first and run as they would in AWS: the same
-binaries, told by environment variables where everything is.`
+binaries, told by environment variables where everything is. Without --once a
+page shows all that happens; its address is printed.`
 }
 
 func (d dev) Run(ctx context.Context, c console) error {
@@ -68,41 +74,119 @@ func (d dev) Run(ctx context.Context, c console) error {
 	if err := os.MkdirAll(state, 0o755); err != nil {
 		return err
 	}
+	held, err := lock(state)
+	if err != nil {
+		return err
+	}
+	defer held.Close()
 	if d.State == "" && d.Posts == "" {
 		if err := os.Remove(filepath.Join(state, "ledger.db")); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
+	}
+	var listener net.Listener
+	if !d.Once {
+		if listener, err = d.listen(); err != nil {
+			return err
+		}
+		defer listener.Close()
 	}
 	bin := filepath.Join(state, "bin")
 	fmt.Fprintln(c.err, "building the functions ...")
 	if err := local.Build(ctx, root, bin, functions.All); err != nil {
 		return err
 	}
-	cloud, err := local.Start(local.Options{Bots: functions.All, Bin: bin, Dir: state, Env: d.env(posts)})
+	options := local.Options{Bots: functions.All, Bin: bin, Dir: state, Env: d.env(posts)}
+	if d.Once {
+		cloud, err := d.start(options, c)
+		if err != nil {
+			return err
+		}
+		defer cloud.Close()
+		for _, p := range posts {
+			cloud.X.Add(p)
+		}
+		return d.once(ctx, screen{c.out, d.Output == "json", cloud})
+	}
+	return d.play(ctx, options, posts, listener, c)
+}
+
+// lock makes sure that nobody else uses the state folder. It holds until the
+// file is closed, or the process has ended however it did.
+func lock(state string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(state, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, fmt.Errorf("superbots dev runs already with the state in %s: end it first, or choose another folder with --state", state)
+		}
+		return nil, fmt.Errorf("locking %s: %w", state, err)
+	}
+	return f, nil
+}
+
+func (d dev) start(o local.Options, c console) (*local.Cloud, error) {
+	cloud, err := local.Start(o)
+	if err != nil {
+		return nil, err
+	}
+	// X's own limits are made for a tick every quarter of an hour.
+	cloud.X.Limits = x.Limits{Search: 1e6, Create: 1e6, Me: 1e6, Timeline: 1e6, CreateApp: 1e6}
+	fmt.Fprintf(c.err, "X is at %s, Parameter Store at %s, the ledger in %s\n", cloud.XURL, cloud.ParametersURL, o.Dir)
+	return cloud, nil
+}
+
+// play runs the schedule, on this screen and on the page, until ctx ends.
+func (d dev) play(ctx context.Context, o local.Options, posts []x.Post, l net.Listener, c console) error {
+	play := page.New(page.Options{Bots: functions.All, Every: d.Every, People: d.Posts == ""})
+	o.Wrap = play.Wrap
+	cloud, err := d.start(o, c)
 	if err != nil {
 		return err
 	}
 	defer cloud.Close()
+	if err := play.Attach(cloud); err != nil {
+		return err
+	}
 	for _, p := range posts {
-		cloud.X.Add(p)
+		play.Say(p)
 	}
-	fmt.Fprintf(c.err, "X is at %s, Parameter Store at %s, the ledger in %s\n", cloud.XURL, cloud.ParametersURL, state)
-	screen := screen{c.out, d.Output == "json", cloud}
-	if d.Once {
-		return d.once(ctx, screen)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	served := make(chan error, 1)
+	go func() {
+		served <- play.Serve(ctx, l)
+		cancel()
+	}()
+	fmt.Fprintf(c.err, "open http://%s\n", l.Addr())
+	s := screen{c.out, d.Output == "json", cloud}
+	err = play.Run(ctx, s.show)
+	cancel()
+	return errors.Join(err, <-served)
+}
+
+func (d dev) listen() (net.Listener, error) {
+	host, _, err := net.SplitHostPort(d.Listen)
+	if err != nil || host != "127.0.0.1" && host != "localhost" {
+		return nil, used("--listen must be 127.0.0.1:PORT, not %q", d.Listen)
 	}
-	return d.schedule(ctx, screen)
+	l, err := net.Listen("tcp4", d.Listen)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("another program uses %s: choose another port with --listen 127.0.0.1:PORT", d.Listen)
+	}
+	return l, err
 }
 
 // env is what a function gets besides the usual variables.
 func (d dev) env(posts []x.Post) map[string]string {
-	env := map[string]string{"CONFIG_TTL": "1m", "BOT_SETTLE": "20s", "BOT_POSTS_PER_DAY": "1000", "BOT_DAILY_BUDGET": "100"}
+	env := map[string]string{"CONFIG_TTL": "1m", "BOT_SETTLE": "20s", "BOT_POSTS_PER_DAY": "1000000", "BOT_DAILY_BUDGET": "1000000"}
 	if d.Posts != "" {
 		env["BOT_QUERY"] = queryFor(posts)
 		env["BOT_LINKS"] = "keep"
 		env["BOT_POSTS_PER_RUN"] = "1000"
-		env["BOT_POSTS_PER_DAY"] = "1000000"
-		env["BOT_DAILY_BUDGET"] = "1000000"
 	}
 	return env
 }
@@ -208,26 +292,6 @@ func (d dev) once(ctx context.Context, s screen) error {
 	return nil
 }
 
-// schedule ticks all bots until ctx ends.
-func (d dev) schedule(ctx context.Context, s screen) error {
-	ticker := time.NewTicker(d.Every)
-	defer ticker.Stop()
-	for {
-		for _, b := range functions.All {
-			if _, err := s.tick(ctx, b); ctx.Err() != nil {
-				return nil
-			} else if err != nil {
-				return err
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-		}
-	}
-}
-
 // A screen shows runs as they end.
 type screen struct {
 	out   io.Writer
@@ -240,15 +304,19 @@ func (s screen) tick(ctx context.Context, b bot.Bot) (local.Run, error) {
 	if err != nil {
 		return run, err
 	}
+	return run, s.show(b, run)
+}
+
+func (s screen) show(b bot.Bot, run local.Run) error {
 	byThisRun := make(map[uint64]bool)
 	for _, o := range run.Report.Posts {
 		byThisRun[o.Post] = true
 	}
 	posted := slices.DeleteFunc(s.cloud.X.Posts(s.cloud.Accounts[b.Name].ID), func(p x.Post) bool { return !byThisRun[p.ID] })
 	if s.json {
-		return run, s.line(b, run, posted)
+		return s.line(b, run, posted)
 	}
-	return run, s.text(b, run, posted)
+	return s.text(b, run, posted)
 }
 
 // A ran line is one line of dev's JSON output.

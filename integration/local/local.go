@@ -45,6 +45,9 @@ type Options struct {
 	// Env has variables that all functions get in addition to, or instead of,
 	// the usual ones.
 	Env map[string]string
+	// Wrap, if not nil, is put around "x" and around "parameters", to watch the
+	// calls that they get or to meddle with them.
+	Wrap func(service string, h http.Handler) http.Handler
 }
 
 // A Cloud is the functions and what is around them. Nothing of it listens on
@@ -58,8 +61,10 @@ type Cloud struct {
 	Functions     map[string]*runtime.Lambda
 	Accounts      map[string]x.Account
 
+	options     Options
 	consumerKey string
-	tokens      map[string]string // by bot
+	tokens      map[string]string            // by bot
+	deployed    map[string]map[string]string // by bot, the environment
 	servers     []*http.Server
 }
 
@@ -86,18 +91,20 @@ func Start(o Options) (_ *Cloud, err error) {
 		Ledger:      "file:" + filepath.Join(o.Dir, "ledger.db"),
 		Functions:   make(map[string]*runtime.Lambda),
 		Accounts:    make(map[string]x.Account),
+		options:     o,
 		consumerKey: rand.Text(),
 		tokens:      make(map[string]string),
+		deployed:    make(map[string]map[string]string),
 	}
 	defer func() {
 		if err != nil {
 			c.Close()
 		}
 	}()
-	if c.XURL, err = c.serve(c.X); err != nil {
+	if c.XURL, err = c.serve("x", c.X); err != nil {
 		return nil, err
 	}
-	if c.ParametersURL, err = c.serve(c.Parameters); err != nil {
+	if c.ParametersURL, err = c.serve("parameters", c.Parameters); err != nil {
 		return nil, err
 	}
 
@@ -113,20 +120,42 @@ func Start(o Options) (_ *Cloud, err error) {
 	c.Parameters.Put(parameter("shared/ignore"), "String", strings.Join(ids, ","))
 
 	for _, b := range o.Bots {
-		env := c.Environment(b.Name)
-		maps.Copy(env, o.Env)
-		f := runtime.Function{
-			Name: "superbots-" + Stage + "-" + b.Name, Bootstrap: filepath.Join(o.Bin, b.Name, "bootstrap"),
-			Env: env, Timeout: Timeout, Memory: 128,
-		}
-		if c.Functions[b.Name], err = runtime.Start(f); err != nil {
+		if err := c.Deploy(b.Name, nil); err != nil {
 			return nil, err
 		}
 	}
 	return c, nil
 }
 
-func (c *Cloud) serve(h http.Handler) (url string, err error) {
+// Deploy puts a bot's function in the place of the one that is there, with the
+// usual variables, those of Options.Env, and change over both. The next run is
+// a cold one. No run of the bot may be under way.
+func (c *Cloud) Deploy(name string, change map[string]string) error {
+	env := c.Environment(name)
+	maps.Copy(env, c.options.Env)
+	maps.Copy(env, change)
+	f, err := runtime.Start(runtime.Function{
+		Name: "superbots-" + Stage + "-" + name, Bootstrap: filepath.Join(c.options.Bin, name, "bootstrap"),
+		Env: env, Timeout: Timeout, Memory: 128,
+	})
+	if err != nil {
+		return err
+	}
+	if old := c.Functions[name]; old != nil {
+		old.Close()
+	}
+	c.Functions[name], c.deployed[name] = f, env
+	return nil
+}
+
+// Deployed returns the environment of a bot's function since it was last put
+// in place by Start or Deploy. The caller must not change it.
+func (c *Cloud) Deployed(name string) map[string]string { return c.deployed[name] }
+
+func (c *Cloud) serve(service string, h http.Handler) (url string, err error) {
+	if c.options.Wrap != nil {
+		h = c.options.Wrap(service, h)
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", fmt.Errorf("listening on loopback: %w", err)
@@ -139,12 +168,12 @@ func (c *Cloud) serve(h http.Handler) (url string, err error) {
 
 func parameter(name string) string { return "/superbots/" + Stage + "/" + name }
 
-func (c *Cloud) put(name, typ string, value map[string]string) {
+func (c *Cloud) put(name, typ string, value map[string]string) (version int64) {
 	text, err := json.Marshal(value)
 	if err != nil {
 		panic(err) // unreachable: strings always encode
 	}
-	c.Parameters.Put(parameter(name), typ, string(text))
+	return c.Parameters.Put(parameter(name), typ, string(text))
 }
 
 // Environment returns the variables of a bot's function, as serverless.yml sets
@@ -169,15 +198,15 @@ func (c *Cloud) Environment(name string) map[string]string {
 }
 
 // Rotate gives a bot a new access token, in X and in Parameter Store. X refuses
-// the old one from then on.
-func (c *Cloud) Rotate(name string) {
+// the old one from then on. It returns the new version of the bot's parameter.
+func (c *Cloud) Rotate(name string) (version int64) {
 	account := c.Accounts[name]
 	if old := c.tokens[name]; old != "" {
 		c.X.Revoke(old)
 	}
 	t := c.X.Issue(account.ID, c.consumerKey)
 	c.tokens[name] = t.Token
-	c.put(name+"/twitter", "SecureString", map[string]string{
+	return c.put(name+"/twitter", "SecureString", map[string]string{
 		"access_token": t.Token, "access_secret": t.Secret,
 		"user_id": strconv.FormatUint(account.ID, 10), "screen_name": account.Name,
 	})
