@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -133,7 +134,7 @@ func TestSecretsThatNeedEscaping(t *testing.T) {
 func TestDevSaysNoSecret(t *testing.T) {
 	t.Parallel()
 	state := stateDir(t)
-	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "command"), "dev", "--state", state, "--every", "20ms", "--listen", "127.0.0.1:0")
+	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "command"), "dev", "--state", state, "--every", "200ms", "--listen", "127.0.0.1:0")
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -164,6 +165,16 @@ func TestDevSaysNoSecret(t *testing.T) {
 	if len(secrets) != 6 {
 		t.Errorf("the command's Parameter Store has %d secrets, want the app's pair and each bot's", len(secrets))
 	}
+	var page []string
+	for page == nil {
+		line, err := errs.ReadString('\n')
+		if err != nil {
+			t.Fatalf("%v before the address of the page", err)
+		}
+		page = regexp.MustCompile(`open (http://127\.0\.0\.1:\d+)`).FindStringSubmatch(line)
+	}
+	shown := watch(t, page[1])
+	secrets = append(secrets, stored(t, address[1])...)
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
@@ -183,5 +194,69 @@ func TestDevSaysNoSecret(t *testing.T) {
 		if form := leak(append(file, said.Bytes()...), secret); form != "" {
 			t.Errorf("a secret stands in the command's output or ledger, %s", form)
 		}
+		if form := leak(shown, secret); form != "" {
+			t.Errorf("a secret stands on the page, %s", form)
+		}
 	}
+}
+
+// watch returns all that the page at url is sent until it has told of
+// everything that it tells of: its text, its events, the log of a run. It
+// rotates a token on the way, which the page makes a story of.
+func watch(t *testing.T, url string) []byte {
+	t.Helper()
+	var shown bytes.Buffer
+	get := func(path string) *http.Response {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { answer.Body.Close() })
+		if answer.StatusCode != http.StatusOK {
+			t.Fatalf("GET %s: %s", path, answer.Status)
+		}
+		return answer
+	}
+	for _, path := range []string{"/", "/runs/1/log"} {
+		if _, err := io.Copy(&shown, get(path).Body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	token := regexp.MustCompile(`name="page-token" content="([^"]+)"`).FindStringSubmatch(shown.String())
+	if token == nil {
+		t.Fatal("the page has no token for its buttons")
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/rotate/"+superman, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Origin", url)
+	r.Header.Set("X-Page-Token", token[1])
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode/100 != 2 {
+		t.Fatalf("rotate: %s", answer.Status)
+	}
+
+	untold := map[string]bool{"said": true, "sent": true, "row": true, "run": true, "story": true, "function": true, "world": true}
+	events := get("/events")
+	lines := bufio.NewReader(io.TeeReader(events.Body, &shown))
+	for len(untold) > 0 {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			t.Fatalf("%v before the page told of %v", err, untold)
+		}
+		if kind, ok := strings.CutPrefix(line, "event: "); ok {
+			delete(untold, strings.TrimSpace(kind))
+		}
+	}
+	events.Body.Close()
+	return shown.Bytes()
 }
