@@ -334,3 +334,23 @@ func TestSleptTooLong(t *testing.T) {
 		t.Errorf("gaps %v, want one from %v to within seven days", gaps, twitter.Time(low))
 	}
 }
+
+// What its author wrote like an escape is found again as well, and not sent twice.
+func TestLookupOfEscapes(t *testing.T) {
+	t.Parallel()
+	w := start(t, nil)
+	source := w.say("ana", "serverless &amp; proud, &#64;home", time.Minute)
+	w.X.Fault(x.Fault{Op: "create", Case: "unavailable", When: "after", Times: 1})
+	w.tick(superman)
+	w.later(superman, time.Hour)
+	w.finish(superman)
+	if got := w.states(superman)[source]; got != "posted looked up" {
+		t.Errorf("in the end %q, want it looked up", got)
+	}
+	if got := w.X.Calls()["create"]; got != 1 {
+		t.Errorf("%d calls to create, want 1", got)
+	}
+	if diff := cmp.Diff([]string{"Superman &amp; proud, &#64;home"}, w.posted(superman)); diff != "" {
+		t.Errorf("posted (-want +got):\n%s", diff)
+	}
+}

@@ -18,15 +18,15 @@ import (
 )
 
 // hash identifies words that were posted, or are about to be.
-func hash(words string) string {
-	sum := sha256.Sum256([]byte(plain(words)))
+func hash(text string) string {
+	sum := sha256.Sum256([]byte(plain(text)))
 	return hex.EncodeToString(sum[:])
 }
 
-// plain is what stays the same of a text on its way through X: X escapes it,
-// shortens its links and may normalise it.
+// plain is what stays the same of a text on its way through X, which shortens
+// its links and may normalise it.
 func plain(text string) string {
-	words := rewrite.WithoutLinks(norm.NFC.String(html.UnescapeString(text)))
+	words := rewrite.WithoutLinks(norm.NFC.String(text))
 	return strings.Join(strings.Fields(words), " ")
 }
 
@@ -324,7 +324,8 @@ func (r *Run) timeline(ctx context.Context, t time.Time) ([]twitter.Post, error)
 func match(timeline []twitter.Post, p ledger.Post) uint64 {
 	since, want := p.Sent.Add(-timelineSlop), plain(p.Text)
 	for _, own := range timeline {
-		if twitter.Time(own.ID).After(since) && plain(own.Text) == want {
+		// X escapes what it shows; what was sent may hold an escape of its own.
+		if twitter.Time(own.ID).After(since) && plain(html.UnescapeString(own.Text)) == want {
 			return own.ID
 		}
 	}

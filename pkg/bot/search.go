@@ -175,8 +175,7 @@ func (r *Run) judge(ctx context.Context, p twitter.Post) (row ledger.Post) {
 		return row
 	}
 	row.State, row.Text = ledger.Pending, text
-	words := rewrite.WithoutLinks(text)
-	row.Hash, row.Link = hash(words), words != text
+	row.Hash, row.Link = hash(text), rewrite.WithoutLinks(text) != text
 	return row
 }
 

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"example.com/superbots/pkg/ledger"
 	"example.com/superbots/pkg/rewrite"
+	"example.com/superbots/pkg/twitter"
 )
 
 func TestSettingsTexts(t *testing.T) {
@@ -89,17 +92,28 @@ func TestQuery(t *testing.T) {
 }
 
 // X escapes a text, shortens its links and may normalise it; it is the same
-// text for all that.
-func TestSameWords(t *testing.T) {
-	sent := "Café & Superman  https://example.com/a"
-	for text, want := range map[string]bool{
-		"Cafe\u0301 &amp; Superman https://t.co/abcdefghij": true,
-		"Café &amp; Superman":                               true,
-		"Café &amp; Batman https://t.co/abcdefghij":         false,
-		"Café &amp;amp; Superman":                           false,
+// text for all that. What was sent may hold an escape itself.
+func TestMatch(t *testing.T) {
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	for _, test := range []struct {
+		sent, shown string
+		want        bool
+	}{
+		{"Café & Superman  https://example.com/a", "Cafe\u0301 &amp; Superman https://t.co/abcdefghij", true},
+		{"Café & Superman", "Café &amp; Superman", true},
+		{"Café & Superman", "Café &amp; Batman", false},
+		{"Café & Superman", "Café &amp;amp; Superman", false},
+		{"Superman &amp; proud", "Superman &amp;amp; proud", true},
+		{"Superman &amp; proud", "Superman &amp; proud", false},
+		{"Superman &#64;home", "Superman &amp;#64;home", true},
 	} {
-		if got := plain(text) == plain(sent); got != want {
-			t.Errorf("%q is %q to us: same as sent %v, want %v", text, plain(text), got, want)
+		own := twitter.Post{ID: twitter.FirstID(now.Add(time.Second)), Text: test.shown}
+		if got := match([]twitter.Post{own}, ledger.Post{Text: test.sent, Sent: now}) == own.ID; got != test.want {
+			t.Errorf("sent %q, shown %q: found %v, want %v", test.sent, test.shown, got, test.want)
+		}
+		own.ID = twitter.FirstID(now.Add(-time.Hour))
+		if match([]twitter.Post{own}, ledger.Post{Text: test.sent, Sent: now}) != 0 {
+			t.Errorf("sent %q: a post from before counts as it", test.sent)
 		}
 	}
 }
