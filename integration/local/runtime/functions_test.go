@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -55,6 +56,19 @@ var functions = map[string]func(){
 			deadline, _ := ctx.Deadline()
 			lc, _ := lambdacontext.FromContext(ctx)
 			return surroundings{os.Environ(), os.Args[1:], dir, deadline, lc.AwsRequestID, lc.InvokedFunctionArn}, err
+		})
+	},
+	// use fills as many MB of memory as its event says, and gives them back.
+	"use": func() {
+		lambda.Start(func(megabytes int) error {
+			mem, err := syscall.Mmap(-1, 0, megabytes<<20, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+			if err != nil {
+				return err
+			}
+			for i := range mem {
+				mem[i] = 1
+			}
+			return syscall.Munmap(mem)
 		})
 	},
 	"error": func() {

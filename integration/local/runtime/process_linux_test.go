@@ -20,3 +20,16 @@ func TestProcessDiesWithItsParent(t *testing.T) {
 	parent.Wait()
 	g.left()
 }
+
+func TestMostMemoryThatWasUsed(t *testing.T) {
+	l := start(t, Function{Name: "use"})
+	small := invoke(t, l, `1`).MaxMemory
+	large := invoke(t, l, `64`).MaxMemory
+	after := invoke(t, l, `1`).MaxMemory
+	if small <= 1<<20 || small >= 64<<20 {
+		t.Errorf("%d bytes for 1 MB", small)
+	}
+	if large <= 64<<20 || after < large {
+		t.Errorf("%d bytes for 64 MB, then %d", large, after)
+	}
+}

@@ -12,3 +12,6 @@ func processAttributes() *syscall.SysProcAttr {
 
 // standsStill cannot be told here, so a stop signal is trusted to be quick.
 func standsStill(int) bool { return true }
+
+// maxMemory cannot be told here.
+func maxMemory(int) int64 { return 0 }

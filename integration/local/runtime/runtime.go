@@ -52,6 +52,10 @@ type Result struct {
 	Cold     bool          // the process was started for this invocation
 	Init     time.Duration // of a cold start: until the process first asked for an event
 	Duration time.Duration // until the process had dealt with the event
+
+	// MaxMemory is the most memory in bytes that the process has had until now,
+	// Lambda's "Max Memory Used". It is 0 on macOS and if the process has ended.
+	MaxMemory int64
 }
 
 // A Lambda runs one function. Its methods may be called concurrently.
@@ -147,6 +151,8 @@ func (l *Lambda) put(in *instance, res *Result) {
 	defer l.mu.Unlock()
 	if in.unfit {
 		in.kill()
+	} else {
+		res.MaxMemory = maxMemory(in.pid)
 	}
 	res.Log = in.readLog()
 	if in.ended() {
