@@ -148,6 +148,7 @@ func environment(f Function, api string, now time.Time) []string {
 	vars["AWS_LAMBDA_LOG_GROUP_NAME"] = "/aws/lambda/" + f.Name
 	vars["AWS_LAMBDA_LOG_STREAM_NAME"] = now.UTC().Format("2006/01/02/") + "[$LATEST]" + randomHex(16)
 	vars["AWS_REGION"] = region(f)
+	vars["AWS_DEFAULT_REGION"] = region(f)
 	vars["LAMBDA_TASK_ROOT"] = filepath.Dir(f.Bootstrap)
 	vars["_HANDLER"] = "bootstrap"
 	vars["TZ"] = ":UTC"

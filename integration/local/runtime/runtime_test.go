@@ -203,7 +203,7 @@ func TestEnvironmentIsBuiltFromNothing(t *testing.T) {
 	// aws-lambda-go sets this one itself.
 	delete(env, "_X_AMZN_TRACE_ID")
 	want := map[string]string{
-		"BOT_MODE": "dry-run", "AWS_REGION": "eu-west-1",
+		"BOT_MODE": "dry-run", "AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1",
 		"AWS_LAMBDA_FUNCTION_NAME": "surroundings", "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256", "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/surroundings",
 		"_HANDLER": "bootstrap", "TZ": ":UTC",
