@@ -198,11 +198,11 @@ func (a authorize) grant(ctx context.Context, c console, app consumer) (account,
 	if terminal(c.out) {
 		browse(ctx, page.String())
 	}
-	pin, err := c.prompter().ask(ctx, "PIN")
+	pin, err := c.prompter().secret(ctx, "PIN")
 	if err != nil {
 		return account{}, err
 	}
-	token, secret, err := flow.AccessToken(request, requestSecret, pin)
+	token, secret, err := flow.AccessToken(request, requestSecret, pin.Reveal())
 	if err != nil {
 		return account{}, flowProblem(ctx, err)
 	}

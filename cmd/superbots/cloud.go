@@ -69,6 +69,23 @@ func (p place) open(ctx context.Context) (cloud, error) {
 	return cloud{p.Stage, c, ssm.NewFromConfig(c), cloudformation.NewFromConfig(c)}, nil
 }
 
+// account returns the variables by which Lambda would let a function reach AWS,
+// with the operator's own keys.
+func (c cloud) account(ctx context.Context) (map[string]string, error) {
+	keys, err := c.aws.Credentials.Retrieve(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("AWS credentials: %w", err)
+	}
+	variables := map[string]string{
+		"AWS_REGION": c.aws.Region, "AWS_ACCESS_KEY_ID": keys.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY": keys.SecretAccessKey, "AWS_SESSION_TOKEN": keys.SessionToken,
+	}
+	for _, name := range []string{"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL_DYNAMODB"} {
+		variables[name] = os.Getenv(name)
+	}
+	return variables, nil
+}
+
 var paramsKey = regexp.MustCompile(`(?m)^  ([A-Za-z][A-Za-z0-9-]*):`)
 
 // stagesOf returns the stages that serverless.yml lists, in its order.

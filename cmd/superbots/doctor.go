@@ -13,12 +13,9 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/iam"
-	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 
-	"example.com/superbots/functions"
+	"example.com/superbots/integration/scale"
 	"example.com/superbots/pkg/app"
 	"example.com/superbots/pkg/bot"
 )
@@ -61,7 +58,7 @@ func (d doctor) Run(ctx context.Context, c console) error {
 	}
 	err = e.found.show(c, d.output)
 	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(w, "\nA month at these settings, if scheduled, before any free tier:\n")
+	fmt.Fprintf(w, "\nA month at these settings, if scheduled, before any free tier, at the prices of %s:\n", scale.LookedUp)
 	sum := 0.0
 	for _, m := range month {
 		fmt.Fprintf(w, "  %s\t$%.2f\t  %s\n", m.What, m.USD, m.Why)
@@ -78,6 +75,8 @@ type examination struct {
 	base     *url.URL
 	found    findings
 	roles    map[string]string        // names of the functions' roles, by bot; none if the stage is not deployed
+	key      resource                 // the stage's own, if it has one
+	alias    string                   // of the key
 	settings map[string]*app.Settings // by bot, of those that can be read
 }
 
@@ -95,6 +94,12 @@ func (e *examination) stack(ctx context.Context) error {
 	there := make(map[string]resource)
 	for _, r := range resources {
 		there[r.logical] = r
+		switch r.kind {
+		case "AWS::KMS::Key":
+			e.key = r
+		case "AWS::KMS::Alias":
+			e.alias = r.id
+		}
 	}
 	var missing []string
 	kinds := make(map[string]int)
@@ -118,7 +123,7 @@ func (e *examination) stack(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, b := range functions.All {
+	for _, b := range e.service.bots() {
 		e.roles[b.Name] = there[title(b.Name)+"Role"].id
 		want, got := e.service.environment(b.Name), deployed[b.Name]
 		var differ []string
@@ -157,7 +162,7 @@ func (e *examination) expected() map[string]string {
 			all[logical] = r.Type
 		}
 	}
-	for _, b := range functions.All {
+	for _, b := range e.service.bots() {
 		for i := range e.service.Functions[b.Name].Events {
 			all[fmt.Sprintf("%sEventsRuleSchedule%d", title(b.Name), i+1)] = "AWS::Events::Rule"
 		}
@@ -182,7 +187,7 @@ func (e *examination) table(ctx context.Context, name string) error {
 
 // parameters reads what serverless.yml refers to.
 func (e *examination) parameters(ctx context.Context) error {
-	for _, b := range functions.All {
+	for _, b := range e.service.bots() {
 		settings, err := e.cloud.checkReferences(ctx, &e.found, b, e.service.environment(b.Name), "dynamodb:any")
 		if err != nil {
 			return err
@@ -191,68 +196,13 @@ func (e *examination) parameters(ctx context.Context) error {
 			e.settings[b.Name] = settings
 		}
 	}
-	for name, s := range e.settings {
-		for other, o := range e.settings {
-			if !s.Ignore[o.Account()] {
+	names := slices.Sorted(maps.Keys(e.settings))
+	for _, name := range names {
+		for _, other := range names {
+			if !e.settings[name].Ignore[e.settings[other].Account()] {
 				e.found.problem(name, "it does not ignore "+other+", so that they feed on each other",
 					fmt.Sprintf("superbots authorize %s --stage %s --account NAME", other, e.cloud.stage))
 			}
-		}
-	}
-	return nil
-}
-
-// permissions asks IAM whether each role may read what its function refers to, and
-// nothing else of the stage.
-// https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
-func (e *examination) permissions(ctx context.Context) error {
-	client := iam.NewFromConfig(e.cloud.aws)
-	for _, b := range functions.All {
-		name := e.roles[b.Name]
-		if name == "" {
-			continue
-		}
-		role, err := client.GetRole(ctx, &iam.GetRoleInput{RoleName: &name})
-		if err != nil {
-			return e.cloud.explain("reading the role "+name, err)
-		}
-		arn := strings.Split(aws.ToString(role.Role.Arn), ":") // arn:aws:iam::123456789012:role/name
-		own := e.service.environment(b.Name).references()
-		resources := make(map[string]string) // names by ARN
-		for _, other := range functions.All {
-			for name := range e.service.environment(other.Name).references() {
-				resources[fmt.Sprintf("arn:%s:ssm:%s:%s:parameter%s", arn[1], e.cloud.aws.Region, arn[4], name)] = name
-			}
-		}
-		out, err := client.SimulatePrincipalPolicy(ctx, &iam.SimulatePrincipalPolicyInput{
-			PolicySourceArn: role.Role.Arn, ActionNames: []string{"ssm:GetParameters"}, ResourceArns: slices.Sorted(maps.Keys(resources)),
-		})
-		if hasCode(err, "AccessDenied", "AccessDeniedException") {
-			e.found.unknown(b.Name, "these credentials may not ask what its role may do", "allow yourself iam:SimulatePrincipalPolicy")
-			continue
-		}
-		if err != nil {
-			return e.cloud.explain("asking what the role "+name+" may do", err)
-		}
-		var lacks, exceeds []string
-		for _, r := range out.EvaluationResults {
-			name := resources[aws.ToString(r.EvalResourceName)]
-			allowed := r.EvalDecision == iamtypes.PolicyEvaluationDecisionTypeAllowed
-			switch _, needed := own[name]; {
-			case needed && !allowed:
-				lacks = append(lacks, name)
-			case !needed && allowed:
-				exceeds = append(exceeds, name)
-			}
-		}
-		if len(lacks) > 0 {
-			e.found.problem(b.Name, "its role may not read "+strings.Join(lacks, ", "), "see resources/"+b.Name+".yml")
-		}
-		if len(exceeds) > 0 {
-			e.found.problem(b.Name, "its role may read "+strings.Join(exceeds, ", ")+", which its function does not need", "see resources/"+b.Name+".yml")
-		}
-		if len(lacks)+len(exceeds) == 0 {
-			e.found.ok(b.Name, fmt.Sprintf("its role may read these %d of the stage's %d parameters", len(own), len(resources)))
 		}
 	}
 	return nil
@@ -266,7 +216,7 @@ const maxSkew = 2 * time.Minute
 func (e *examination) accounts(ctx context.Context) error {
 	bots := make(map[uint64]string) // by account
 	skew := time.Duration(0)
-	for _, b := range functions.All {
+	for _, b := range e.service.bots() {
 		s, ok := e.settings[b.Name]
 		if !ok {
 			continue
@@ -338,54 +288,46 @@ type charge struct {
 	Why  string  `json:"why"`
 }
 
-const days = 30.4 // of a month
-
-// Prices of AWS in us-east-1: https://aws.amazon.com/cloudwatch/pricing/,
-// https://aws.amazon.com/kms/pricing/, https://aws.amazon.com/lambda/pricing/.
 const (
-	priceMetric   = 0.30 // a month, each
-	priceAlarm    = 0.10 // a month, each
-	priceKey      = 1.00 // a month, each
-	priceGBSecond = 0.0000133334
-	perRun        = 2.0 // seconds that a run takes, most of it waiting for X
+	perRun        = 2.0 // seconds that a run takes at most when all is well
 	metricsPerBot = 6   // those of each run, and about one of the skipped
 )
 
-// month returns what a month costs at most. What a bot spends at X is bounded
+// month returns, at the prices of package scale, what a month costs at most. What a bot spends at X is bounded
 // by its budget, whatever it finds.
 func (e *examination) month() []charge {
 	var all []charge
 	runs := 0.0
-	for _, b := range functions.All {
+	for _, b := range e.service.bots() {
 		variables := e.service.environment(b.Name)
 		budget, _ := variables["BOT_DAILY_BUDGET"].(string)
 		var daily bot.Dollars
 		if daily.UnmarshalText([]byte(budget)) != nil {
 			daily = bot.USD(1) // the default, and what a reference most likely holds
 		}
-		all = append(all, charge{"X, " + b.Name, daily.Float() * days, fmt.Sprintf("BOT_DAILY_BUDGET, %v a day, for posts read and written", daily)})
+		all = append(all, charge{"X, " + b.Name, daily.Float() * scale.Month.Hours() / 24, fmt.Sprintf("BOT_DAILY_BUDGET, %v a day, for posts read and written", daily)})
 		for _, event := range e.service.Functions[b.Name].Events {
 			for _, rate := range event.Schedule.Rate {
 				runs += perMonth(rate)
 			}
 		}
 	}
-	alarms, keys := 0, 0
-	for _, kind := range e.expected() {
-		if kind == "AWS::CloudWatch::Alarm" {
-			alarms++
-		}
+	kinds, keys := make(map[string]int), 0
+	for _, r := range e.service.Resources.Resources {
+		kinds[r.Type]++
 	}
+	alarms, dashboards := kinds["AWS::CloudWatch::Alarm"], kinds["AWS::CloudWatch::Dashboard"]
 	if e.service.Resources.Conditions["OwnKey"].holds() {
 		keys = 1
 	}
 	memory := float64(e.service.Provider.MemorySize) / 1024
-	metrics := metricsPerBot * len(functions.All)
+	metrics := metricsPerBot * len(e.service.bots())
 	return append(all,
-		charge{"AWS, metrics", float64(metrics) * priceMetric, fmt.Sprintf("about %d", metrics)},
-		charge{"AWS, alarms", float64(alarms) * priceAlarm, fmt.Sprint(alarms)},
-		charge{"AWS, keys", float64(keys) * priceKey, fmt.Sprint(keys)},
-		charge{"AWS, functions", runs * perRun * memory * priceGBSecond, fmt.Sprintf("%.0f runs of about %v seconds", runs, perRun)},
+		charge{"AWS, metrics", float64(metrics) * scale.CloudWatchMetric, fmt.Sprintf("about %d", metrics)},
+		charge{"AWS, alarms", float64(alarms) * scale.CloudWatchAlarm, fmt.Sprint(alarms)},
+		charge{"AWS, dashboard", float64(dashboards) * scale.CloudWatchDashboard, fmt.Sprint(dashboards)},
+		charge{"AWS, keys", float64(keys) * scale.KMSKey, fmt.Sprint(keys)},
+		charge{"AWS, functions", runs * (scale.LambdaRequest + perRun*memory*scale.LambdaGBSecond), fmt.Sprintf("%.0f runs of about %v seconds", runs, perRun)},
 	)
 }
 
@@ -401,5 +343,5 @@ func perMonth(rate string) float64 {
 	if minutes == 0 {
 		return 0
 	}
-	return days * 24 * 60 / (n * minutes)
+	return scale.Month.Minutes() / (n * minutes)
 }

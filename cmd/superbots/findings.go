@@ -51,7 +51,7 @@ func (f findings) show(c console, o output) (err error) {
 // (https://no-color.org), colours it.
 func (c console) colour(status string) string {
 	text := fmt.Sprintf("%-7s", status)
-	if os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" || !terminal(c.out) {
+	if os.Getenv("NO_COLOR") != "" || !ansi(c.out) {
 		return text
 	}
 	code := map[string]int{"ok": 32, "problem": 31, "unknown": 33}[status]

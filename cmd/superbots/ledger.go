@@ -13,6 +13,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
@@ -29,21 +30,44 @@ type ledgerCommand struct {
 
 // where is the ledger of a bot.
 type where struct {
-	Bot    botName         `arg:"" help:"superman or batman."`
-	Ledger ledger.Location `required:"" env:"LEDGER" help:"dynamodb:TABLE or file:PATH, as the function has it." placeholder:"LEDGER"`
+	Bot    botName         `arg:"" help:"${bots}."`
+	Stage  string          `help:"Stage whose deployed ledger it is." placeholder:"STAGE"`
+	Ledger ledger.Location `env:"LEDGER" help:"dynamodb:TABLE or file:PATH, in the place of a stage's." placeholder:"LEDGER"`
+	Region string          `help:"AWS region (default: the one that the AWS SDK is configured for)." placeholder:"REGION"`
 }
 
 func (w where) store(ctx context.Context) (ledger.Store, error) {
+	if (w.Stage == "") == w.Ledger.IsZero() {
+		return nil, used("which ledger? Give exactly one of --stage and --ledger; LEDGER in the environment counts as the latter")
+	}
+	if w.Stage != "" {
+		cloud, err := place{w.Stage, w.Region}.open(ctx)
+		if err != nil {
+			return nil, err
+		}
+		deployed, err := cloud.ledger(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if err := w.Ledger.UnmarshalText([]byte(deployed)); err != nil {
+			return nil, fmt.Errorf("the output LedgerTable of the stack %s: %w", cloud.stack(), err)
+		}
+		return w.open(cloud.aws)
+	}
 	if path, ok := strings.CutPrefix(w.Ledger.String(), "file:"); ok {
 		if _, err := os.Stat(path); err != nil { // opening it would make a new one
 			return nil, err
 		}
 	}
-	aws, err := awsconfig.LoadDefaultConfig(ctx)
+	config, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(w.Region))
 	if err != nil {
 		return nil, fmt.Errorf("configuring the AWS SDK: %w", err)
 	}
-	return w.Ledger.Open(func() ledger.DynamoDB { return dynamodb.NewFromConfig(aws) })
+	return w.open(config)
+}
+
+func (w where) open(config aws.Config) (ledger.Store, error) {
+	return w.Ledger.Open(func() ledger.DynamoDB { return dynamodb.NewFromConfig(config) })
 }
 
 func (w where) load(ctx context.Context) (*ledger.Ledger, error) {
@@ -62,8 +86,9 @@ type ledgerShow struct {
 
 // Help follows the flags on -h.
 func (ledgerShow) Help() string {
-	return `Example:
-  superbots ledger show superman --ledger file:.local/dev/ledger.db --state dead`
+	return `Examples:
+  superbots ledger show superman --stage prod --state dead
+  superbots ledger show superman --ledger file:.local/dev/ledger.db`
 }
 
 func (l ledgerShow) Run(ctx context.Context, c console) error {

@@ -199,12 +199,14 @@ func TestLedgerUsedWrongly(t *testing.T) {
 		code int
 		says string
 	}{
-		"no ledger":               {[]string{"show", "superman"}, 2, "--ledger"},
+		"no ledger":               {[]string{"show", "superman"}, 2, "exactly one of --stage and --ledger"},
+		"two ledgers":             {[]string{"pause", "superman", "--ledger", location, "--stage", "dev"}, 2, "exactly one of --stage and --ledger"},
+		"no such stage":           {[]string{"pause", "superman", "--stage", "prdo"}, 1, `no stage "prdo"`},
 		"no kind of ledger":       {[]string{"show", "superman", "--ledger", nowhere}, 2, "dynamodb:TABLE"},
 		"no such file":            {[]string{"show", "superman", "--ledger", "file:" + nowhere}, 1, nowhere},
 		"pause, no such file":     {[]string{"pause", "superman", "--ledger", "file:" + nowhere}, 1, nowhere},
 		"a file that is none":     {[]string{"show", "superman", "--ledger", "file:" + junk}, 1, junk},
-		"unknown bot":             {[]string{"pause", "robin", "--ledger", location}, 2, "no such bot"},
+		"unknown bot":             {[]string{"pause", "no-bot", "--ledger", location}, 2, "no such bot"},
 		"unknown state":           {[]string{"show", "superman", "--ledger", location, "--state", "lost"}, 2, "--state"},
 		"no id":                   {[]string{"redrive", "superman", "--ledger", location}, 2, "<id>"},
 		"an id of letters":        {[]string{"redrive", "superman", "last", "--ledger", location}, 2, "id"},

@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -22,7 +23,7 @@ import (
 )
 
 type command struct {
-	Dev       dev           `cmd:"" help:"Run both bots on this machine, in a local Lambda runtime, against a local Parameter Store and a local X."`
+	Dev       dev           `cmd:"" help:"Run the bots on this machine, in a local Lambda runtime, against a local Parameter Store and a local X."`
 	Preview   preview       `cmd:"" help:"Show what a bot would make of posts, by their text alone."`
 	Authorize authorize     `cmd:"" help:"Let an account on X in, and store its keys in Parameter Store."`
 	Params    paramsCommand `cmd:"" help:"Look after the parameters of a stage."`
@@ -58,7 +59,7 @@ func run(ctx context.Context, args []string, c console) (code int) {
 		kong.Name("superbots"),
 		kong.Description("Serverless Superman and Big Data Batman, the operator's side."),
 		kong.Writers(c.out, c.err),
-		kong.Vars{"account_key": accountKey},
+		kong.Vars{"account_key": accountKey, "bots": strings.Join(botNames(), " or ")},
 		kong.Exit(func(n int) { panic(exit(n)) }),
 	)
 	if err != nil {

@@ -73,7 +73,7 @@ var (
 
 // taken are names that mean something else where a bot's name stands: in the
 // name of a parameter, in functions/bots.go, and in a bot's main.
-var taken = []string{"shared", "all", "app", "context", "err", "functions", "lambda", "log", "main", "init", "nil", "os"}
+var taken = []string{"shared", "all", "app", "err", "functions", "lambda", "log", "main", "init", "nil", "os"}
 
 func (n newCommand) check(root string) error {
 	switch {

@@ -37,7 +37,7 @@ func TestUsedWrongly(t *testing.T) {
 		"no version to go to":    {"params", "rollback", "--stage", "dev", "superman/twitter"},
 		"a value as an argument": {"params", "set", "--stage", "dev", "shared/ignore", "12"},
 		"no account":             {"authorize", "superman", "--stage", "dev"},
-		"nobody's account":       {"authorize", "robin", "--stage", "dev", "--account", "robin"},
+		"nobody's account":       {"authorize", "no-bot", "--stage", "dev", "--account", "nobody"},
 		"an X of somebody's":     {"authorize", "shared", "--stage", "dev", "--base-url", "https://x.example.com"},
 		"nothing to find":        {"new", "robin", "--replace", "Robin"},
 		"no such ledger":         {"run", "superman", "--stage", "dev", "--ledger", "sesame"},
@@ -89,7 +89,7 @@ func TestAge(t *testing.T) {
 
 func TestPerMonth(t *testing.T) {
 	for rate, want := range map[string]float64{
-		"rate(10 minutes)": 4377.6, "rate(1 minute)": 43776, "rate(1 hour)": 729.6, "rate(2 days)": 15.2,
+		"rate(10 minutes)": 4380, "rate(1 minute)": 43800, "rate(1 hour)": 730, "rate(2 days)": 15.21,
 		"cron(0 12 * * ? *)": 0, "rate(0 minutes)": 0, "rate(1 fortnight)": 0,
 	} {
 		if got := perMonth(rate); math.Abs(got-want) > 0.01 {

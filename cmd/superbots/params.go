@@ -435,12 +435,14 @@ func (p paramsCheck) Run(ctx context.Context, c console) error {
 	for _, b := range functions.All {
 		e, ok := environments[b.Name]
 		if !ok {
-			all.problem(b.Name, "the function is not deployed", "make deploy STAGE="+cloud.stage)
 			continue
 		}
 		if _, err := cloud.checkReferences(ctx, &all, b, e, ledger); err != nil {
 			return err
 		}
+	}
+	if len(all) == 0 {
+		all.problem("stack", cloud.stack()+" has no function of a bot", "make deploy STAGE="+cloud.stage)
 	}
 	return all.show(c, p.output)
 }

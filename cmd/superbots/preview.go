@@ -13,7 +13,7 @@ import (
 )
 
 type preview struct {
-	Bot   botName       `arg:"" help:"superman or batman."`
+	Bot   botName       `arg:"" help:"${bots}."`
 	File  string        `arg:"" optional:"" default:"-" help:"JSON lines with id, author and text; - is standard input."`
 	Links rewrite.Links `default:"drop" help:"drop or keep links, as BOT_LINKS." placeholder:"drop|keep"`
 	output

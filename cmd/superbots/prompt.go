@@ -24,6 +24,9 @@ func terminal(f any) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0 && file.Name() != os.DevNull
 }
 
+// ansi reports whether f understands more than text: a terminal that is not dumb.
+func ansi(f any) bool { return terminal(f) && os.Getenv("TERM") != "dumb" }
+
 // A prompter asks for one line at a time. What it asks goes to standard error,
 // so that standard output has results alone.
 type prompter struct {
@@ -75,7 +78,7 @@ func (p prompter) secret(ctx context.Context, question string) (config.Secret, e
 }
 
 // stty changes the terminal that is standard input. Where there is no such
-// program, such as on Windows, what is typed can be seen.
+// program what is typed can be seen.
 func stty(ctx context.Context, setting string) error {
 	cmd := exec.CommandContext(ctx, "stty", setting)
 	cmd.Stdin = os.Stdin

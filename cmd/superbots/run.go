@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -9,11 +8,9 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"text/tabwriter"
 
 	"example.com/superbots/pkg/app"
@@ -22,7 +19,7 @@ import (
 )
 
 type runCommand struct {
-	Bot    botName         `arg:"" help:"Name of the bot."`
+	Bot    botName         `arg:"" help:"${bots}."`
 	DryRun bool            `default:"true" negatable:"" help:"Do everything but send. --dry-run=false posts."`
 	Ledger ledger.Location `help:"dynamodb:TABLE or file:PATH (default: memory for a dry run, which leaves the deployed bot's alone, and else the stack's table)." placeholder:"LEDGER"`
 	place
@@ -65,20 +62,21 @@ func (r runCommand) Run(ctx context.Context, c console) error {
 	if at := r.BaseURL.URL(); r.BaseURL.Loopback() {
 		change["TWITTER_BASE_URL"] = at.String()
 	}
-	os.Setenv("AWS_REGION", cloud.aws.Region) // the function makes its own clients, as in Lambda
-
-	watch, err := watchLog(c)
+	account, err := cloud.account(ctx)
 	if err != nil {
 		return err
 	}
-	report, err := func() (bot.Report, error) {
-		defer watch.end()
-		function, err := watch.start(ctx, r.Bot.Bot, service.environment(r.Bot.Name).environ(change))
-		if err != nil {
-			return bot.Report{}, err
-		}
-		return function.Handle(ctx, app.Event{})
-	}()
+	maps.Copy(change, account)
+
+	watch := &watcher{make(map[string]string), c}
+	watch.progress(r.Bot.Name + ": starting")
+	var report bot.Report
+	function, err := app.New(r.Bot.Bot, service.environment(r.Bot.Name).environ(change), watch)
+	if err == nil {
+		watch.progress(r.Bot.Name + ": reading its settings, and searching")
+		report, err = function.Handle(ctx, app.Event{})
+	}
+	watch.progress("")
 	if err != nil {
 		return cloud.runProblem(r.Bot.Name, err)
 	}
@@ -110,74 +108,36 @@ func (c cloud) runProblem(name string, err error) error {
 // how far the run is, and keeps the texts that it made.
 type watcher struct {
 	texts map[string]string // by source post
-
-	c       console
-	log     *os.File // the function's side
-	reading sync.WaitGroup
+	c     console
 }
 
-func watchLog(c console) (*watcher, error) {
-	r, w, err := os.Pipe()
-	if err != nil {
-		return nil, fmt.Errorf("making a pipe: %w", err)
+// Write takes one line of the log.
+func (w *watcher) Write(text []byte) (int, error) {
+	var line struct{ Level, Message, Bot, Source, Text, Err, Reason, Why string }
+	if json.Unmarshal(text, &line) != nil || line.Message == "run" {
+		return len(text), nil
 	}
-	watch := &watcher{texts: make(map[string]string), c: c, log: w}
-	watch.reading.Go(func() {
-		defer r.Close()
-		watch.read(r)
-	})
-	return watch, nil
-}
-
-// start makes the function, with the watcher where Lambda reads a function's
-// log: at standard output.
-func (w *watcher) start(ctx context.Context, b bot.Bot, environ []string) (*app.App, error) {
-	w.progress(b.Name + ": starting")
-	out := os.Stdout
-	os.Stdout = w.log
-	defer func() { os.Stdout = out }()
-	function, err := app.New(ctx, b, environ)
-	w.progress(b.Name + ": reading its settings, and searching")
-	return function, err
-}
-
-// end waits until all that was logged is read.
-func (w *watcher) end() {
-	w.log.Close()
-	w.reading.Wait()
-	w.progress("")
-}
-
-func (w *watcher) read(log io.Reader) {
-	lines := bufio.NewScanner(log)
-	lines.Buffer(nil, maxLine)
-	for lines.Scan() {
-		var line struct{ Level, Msg, Bot, Source, Text, Err, What, Why string }
-		if json.Unmarshal(lines.Bytes(), &line) != nil || line.Msg == "run" {
-			continue
+	if line.Text != "" {
+		w.texts[line.Source] = line.Text
+	}
+	said := line.Bot + ": " + line.Message
+	for _, detail := range []string{line.Source, line.Reason, line.Why, line.Err} {
+		if detail != "" {
+			said += ", " + detail
 		}
-		if line.Text != "" {
-			w.texts[line.Source] = line.Text
-		}
-		said := line.Bot + ": " + line.Msg
-		for _, detail := range []string{line.Source, line.Why, line.Err} {
-			if detail != "" {
-				said += ", " + detail
-			}
-		}
-		if line.Level == "WARN" || line.Level == "ERROR" {
-			w.progress("")
-			fmt.Fprintln(w.c.err, said)
-			continue
-		}
+	}
+	if line.Level == "WARN" || line.Level == "ERROR" {
+		w.progress("")
+		fmt.Fprintln(w.c.err, said)
+	} else {
 		w.progress(said)
 	}
-	io.Copy(io.Discard, log) // after a line that is too long
+	return len(text), nil
 }
 
 // progress replaces the line on the terminal. Elsewhere it writes nothing.
 func (w *watcher) progress(said string) {
-	if terminal(w.c.err) {
+	if ansi(w.c.err) {
 		fmt.Fprint(w.c.err, "\r\x1b[K"+said)
 	}
 }

@@ -10,9 +10,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	"example.com/superbots/functions"
 	"example.com/superbots/integration/local"
+	"example.com/superbots/pkg/bot"
 )
 
 // A service is serverless.yml as the Serverless Framework resolves it for a
@@ -56,6 +59,14 @@ func (s service) environment(bot string) environment {
 	e := maps.Clone(s.Provider.Environment)
 	maps.Copy(e, s.Functions[bot].Environment)
 	return e
+}
+
+// bots returns the bots that serverless.yml has a function for.
+func (s service) bots() []bot.Bot {
+	return slices.DeleteFunc(slices.Clone(functions.All), func(b bot.Bot) bool {
+		_, ok := s.Functions[b.Name]
+		return !ok
+	})
 }
 
 // service resolves serverless.yml, with the Serverless Framework that the

@@ -2,7 +2,6 @@
 package main
 
 import (
-	"context"
 	"log"
 	"os"
 
@@ -12,7 +11,7 @@ import (
 )
 
 func main() {
-	batman, err := app.New(context.Background(), functions.Batman, os.Environ())
+	batman, err := app.New(functions.Batman, os.Environ(), os.Stdout)
 	if err != nil {
 		log.Fatal(err)
 	}

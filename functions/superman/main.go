@@ -2,7 +2,6 @@
 package main
 
 import (
-	"context"
 	"log"
 	"os"
 
@@ -12,7 +11,7 @@ import (
 )
 
 func main() {
-	superman, err := app.New(context.Background(), functions.Superman, os.Environ())
+	superman, err := app.New(functions.Superman, os.Environ(), os.Stdout)
 	if err != nil {
 		log.Fatal(err)
 	}

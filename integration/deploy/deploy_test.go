@@ -185,22 +185,17 @@ func TestDeploy(t *testing.T) {
 	osls("deploy", "--verbose")
 	osls("print")
 	there := c.inventory(t)
-	parameters := []string{
-		"parameter /superbots/dev/batman/twitter", "parameter /superbots/dev/shared/ignore",
-		"parameter /superbots/dev/shared/twitter", "parameter /superbots/dev/superman/twitter",
-	}
-	want := slices.Sorted(slices.Values(append([]string{
+	parameters := slices.Sorted(slices.Values(append(ofEachBot("parameter /superbots/dev/{bot}/twitter"),
+		"parameter /superbots/dev/shared/ignore", "parameter /superbots/dev/shared/twitter")))
+	want := slices.Sorted(slices.Values(slices.Concat([]string{
 		"bucket superbots-dev-serverlessdeploymentbucket",
 		"dashboard superbots-dev",
-		"function superbots-dev-batman", "function superbots-dev-superman",
-		"log group /aws/lambda/superbots-dev-batman", "log group /aws/lambda/superbots-dev-superman",
 		"queue /" + account + "/superbots-dev-FailedEvents",
-		"role superbots-dev-BatmanRole", "role superbots-dev-SupermanRole",
-		"rule superbots-dev-BatmanEventsRuleSchedule1", "rule superbots-dev-SupermanEventsRuleSchedule1",
 		"stack superbots-dev",
 		"table superbots-dev-Ledger",
 		"topic " + arn("sns", "superbots-dev-AlarmTopic"),
-	}, parameters...)))
+	}, ofEachBot("function superbots-dev-{bot}"), ofEachBot("log group /aws/lambda/superbots-dev-{bot}"),
+		ofEachBot("role superbots-dev-{Bot}Role"), ofEachBot("rule superbots-dev-{Bot}EventsRuleSchedule1"), parameters)))
 	if diff := cmp.Diff(want, there.Resources); diff != "" {
 		t.Errorf("deployed (-want +got):\n%s", diff)
 	}

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"example.com/superbots/functions"
 )
 
 var fence = regexp.MustCompile("(?ms)^```sh\n(.*?)^```$")
@@ -54,8 +56,8 @@ func TestCommandsOfTheDocs(t *testing.T) {
 			t.Fatalf("%s\n%v\n%s", commands, err, out)
 		}
 		run++
-		if strings.Contains(commands, "scheduled=true") && strings.Count(string(out), "rate(10 minutes)\tENABLED") != 2 {
-			t.Errorf("%s\n%s\nwant both rules to be ENABLED", commands, out)
+		if strings.Contains(commands, "scheduled=true") && strings.Count(string(out), "rate(10 minutes)\tENABLED") != len(functions.All) {
+			t.Errorf("%s\n%s\nwant every bot's rule to be ENABLED", commands, out)
 		}
 	}
 	if run < 8 {

@@ -11,73 +11,39 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"example.com/superbots/functions"
 )
 
-// allowed has all that the role of a bot may do, of the whole matrix that
+// allowed returns all that the role of a bot may do, of the whole matrix that
 // requests makes.
-var allowed = map[string][]string{
-	"dev superman": {
-		"dynamodb:BatchGetItem Ledger, rows of superman",
-		"dynamodb:PutItem Ledger, rows of superman",
-		"dynamodb:Query Ledger, rows of superman",
-		"dynamodb:Query Ledger/index/open, rows of superman",
-		"logs:CreateLogStream /aws/lambda/superbots-dev-superman",
-		"logs:PutLogEvents /aws/lambda/superbots-dev-superman",
+func allowed(stage, bot string) []string {
+	may := []string{
+		"dynamodb:BatchGetItem Ledger, rows of " + bot,
+		"dynamodb:PutItem Ledger, rows of " + bot,
+		"dynamodb:Query Ledger, rows of " + bot,
+		"dynamodb:Query Ledger/index/open, rows of " + bot,
+		"logs:CreateLogStream /aws/lambda/superbots-" + stage + "-" + bot,
+		"logs:PutLogEvents /aws/lambda/superbots-" + stage + "-" + bot,
 		"sqs:SendMessage FailedEvents",
-		"ssm:GetParameters /superbots/dev/shared/ignore",
-		"ssm:GetParameters /superbots/dev/shared/twitter",
-		"ssm:GetParameters /superbots/dev/superman/twitter",
-	},
-	"dev batman": {
-		"dynamodb:BatchGetItem Ledger, rows of batman",
-		"dynamodb:PutItem Ledger, rows of batman",
-		"dynamodb:Query Ledger, rows of batman",
-		"dynamodb:Query Ledger/index/open, rows of batman",
-		"logs:CreateLogStream /aws/lambda/superbots-dev-batman",
-		"logs:PutLogEvents /aws/lambda/superbots-dev-batman",
-		"sqs:SendMessage FailedEvents",
-		"ssm:GetParameters /superbots/dev/batman/twitter",
-		"ssm:GetParameters /superbots/dev/shared/ignore",
-		"ssm:GetParameters /superbots/dev/shared/twitter",
-	},
-	"prod superman": {
-		"dynamodb:BatchGetItem Ledger, rows of superman",
-		"dynamodb:PutItem Ledger, rows of superman",
-		"dynamodb:Query Ledger, rows of superman",
-		"dynamodb:Query Ledger/index/open, rows of superman",
-		"kms:Decrypt ParametersKey, by ssm, of /superbots/prod/shared/ignore",
-		"kms:Decrypt ParametersKey, by ssm, of /superbots/prod/shared/twitter",
-		"kms:Decrypt ParametersKey, by ssm, of /superbots/prod/superman/twitter",
-		"logs:CreateLogStream /aws/lambda/superbots-prod-superman",
-		"logs:PutLogEvents /aws/lambda/superbots-prod-superman",
-		"sqs:SendMessage FailedEvents",
-		"ssm:GetParameters /superbots/prod/shared/ignore",
-		"ssm:GetParameters /superbots/prod/shared/twitter",
-		"ssm:GetParameters /superbots/prod/superman/twitter",
-	},
-	"prod batman": {
-		"dynamodb:BatchGetItem Ledger, rows of batman",
-		"dynamodb:PutItem Ledger, rows of batman",
-		"dynamodb:Query Ledger, rows of batman",
-		"dynamodb:Query Ledger/index/open, rows of batman",
-		"kms:Decrypt ParametersKey, by ssm, of /superbots/prod/batman/twitter",
-		"kms:Decrypt ParametersKey, by ssm, of /superbots/prod/shared/ignore",
-		"kms:Decrypt ParametersKey, by ssm, of /superbots/prod/shared/twitter",
-		"logs:CreateLogStream /aws/lambda/superbots-prod-batman",
-		"logs:PutLogEvents /aws/lambda/superbots-prod-batman",
-		"sqs:SendMessage FailedEvents",
-		"ssm:GetParameters /superbots/prod/batman/twitter",
-		"ssm:GetParameters /superbots/prod/shared/ignore",
-		"ssm:GetParameters /superbots/prod/shared/twitter",
-	},
+	}
+	for _, name := range []string{"shared/ignore", "shared/twitter", bot + "/twitter"} {
+		name = "/superbots/" + stage + "/" + name
+		may = append(may, "ssm:GetParameters "+name)
+		if stage == "prod" {
+			may = append(may, "kms:Decrypt ParametersKey, by ssm, of "+name)
+		}
+	}
+	slices.Sort(may)
+	return may
 }
 
 func TestRolesAllowThisAndNoMore(t *testing.T) {
 	for _, stage := range []string{"dev", "prod"} {
-		for _, bot := range []string{"superman", "batman"} {
-			got := may(t, stage, bot, packaged(t, stage))[0]
-			if diff := cmp.Diff(allowed[stage+" "+bot], got); diff != "" {
-				t.Errorf("what %s may do in %s (-want +got):\n%s", bot, stage, diff)
+		for _, bot := range functions.All {
+			got := may(t, stage, bot.Name, packaged(t, stage))[0]
+			if diff := cmp.Diff(allowed(stage, bot.Name), got); diff != "" {
+				t.Errorf("what %s may do in %s (-want +got):\n%s", bot.Name, stage, diff)
 			}
 		}
 	}
@@ -123,7 +89,7 @@ func TestWideningIsNoticed(t *testing.T) {
 		wide = append(wide, made)
 	}
 	for i, got := range may(t, "prod", "superman", wide...) {
-		if cmp.Equal(allowed["prod superman"], got) {
+		if cmp.Equal(allowed("prod", "superman"), got) {
 			t.Errorf("%s in the place of %s: the role may do more, and nothing of the matrix tells", changes[i][1], changes[i][0])
 		}
 	}
@@ -139,7 +105,7 @@ func TestOnlyLambdaTakesARole(t *testing.T) {
 	for _, stage := range []string{"dev", "prod"} {
 		made := packaged(t, stage)
 		roles := made.ofType("AWS::IAM::Role")
-		if diff := cmp.Diff([]string{"BatmanRole", "SupermanRole"}, roles); diff != "" {
+		if diff := cmp.Diff(ofEachBot("{Bot}Role"), roles); diff != "" {
 			t.Errorf("%s: roles (-want +got):\n%s", stage, diff)
 		}
 		for _, role := range roles {
@@ -158,8 +124,8 @@ func TestOnlyLambdaTakesARole(t *testing.T) {
 func TestOnlyItsRuleStartsAFunction(t *testing.T) {
 	made := packaged(t, "prod")
 	permissions := made.ofType("AWS::Lambda::Permission")
-	if len(permissions) != 2 {
-		t.Errorf("permissions %v, want one for each bot", permissions)
+	if diff := cmp.Diff(ofEachBot("{Bot}LambdaPermissionEventsRuleSchedule1"), permissions); diff != "" {
+		t.Errorf("permissions (-want +got):\n%s", diff)
 	}
 	for _, name := range permissions {
 		p := made.value(made.Resources[name].Properties).(map[string]any)
@@ -210,24 +176,22 @@ func requests(stage string) []request {
 	}
 	other := map[string]string{"dev": "prod", "prod": "dev"}[stage]
 
-	parameters := []string{
-		"/superbots/" + stage + "/superman/twitter",
-		"/superbots/" + stage + "/batman/twitter",
-		"/superbots/" + stage + "/shared/twitter",
-		"/superbots/" + stage + "/shared/ignore",
-		"/superbots/" + stage,
-		"/superbots/" + stage + "/superman",
-		"/superbots/" + stage + "/superman2/twitter",
-		"/superbots/" + stage + "/superman-other/twitter",
-		"/superbots/" + stage + "/supermantwitter",
-		"/superbots/" + stage + "/shared2/twitter",
-		"/superbots/" + stage + "2/superman/twitter",
-		"/superbots/" + other + "/superman/twitter",
-		"/superbots/" + other + "/shared/twitter",
-		"/superbots2/" + stage + "/superman/twitter",
-		"/x/superbots/" + stage + "/superman/twitter",
+	parameters := append(ofEachBot("/superbots/"+stage+"/{bot}/twitter"),
+		"/superbots/"+stage+"/shared/twitter",
+		"/superbots/"+stage+"/shared/ignore",
+		"/superbots/"+stage,
+		"/superbots/"+stage+"/superman",
+		"/superbots/"+stage+"/superman2/twitter",
+		"/superbots/"+stage+"/superman-other/twitter",
+		"/superbots/"+stage+"/supermantwitter",
+		"/superbots/"+stage+"/shared2/twitter",
+		"/superbots/"+stage+"2/superman/twitter",
+		"/superbots/"+other+"/superman/twitter",
+		"/superbots/"+other+"/shared/twitter",
+		"/superbots2/"+stage+"/superman/twitter",
+		"/x/superbots/"+stage+"/superman/twitter",
 		"/other",
-	}
+	)
 	for _, name := range parameters {
 		add(`ssm:GetParameters ssm:GetParameter ssm:GetParametersByPath ssm:GetParameterHistory ssm:PutParameter
 			ssm:DeleteParameter ssm:DeleteParameters ssm:LabelParameterVersion`, name, arn("ssm", "parameter"+name), nil)
@@ -256,7 +220,11 @@ func requests(stage string) []request {
 	}
 
 	for _, table := range []string{"Ledger", "Ledger2", "superbots-" + other + "-Ledger"} {
-		for _, rows := range [][]string{{"superman"}, {"batman"}, {"superman", "batman"}, {"superman2"}} {
+		rows := [][]string{{"superman", "batman"}, {"superman2"}}
+		for _, bot := range functions.All {
+			rows = append(rows, []string{bot.Name})
+		}
+		for _, rows := range rows {
 			label, context := ", rows of "+strings.Join(rows, " and "), map[string]any{"dynamodb:LeadingKeys": rows}
 			add(`dynamodb:BatchGetItem dynamodb:GetItem dynamodb:Query dynamodb:PutItem dynamodb:UpdateItem dynamodb:DeleteItem
 				dynamodb:BatchWriteItem dynamodb:ConditionCheckItem`, table+label, arn("dynamodb", "table/"+table), context)
@@ -269,13 +237,11 @@ func requests(stage string) []request {
 			dynamodb:CreateBackup dynamodb:ExportTableToPointInTime`, table, arn("dynamodb", "table/"+table), nil)
 	}
 
-	for _, group := range []string{
-		"/aws/lambda/superbots-" + stage + "-superman",
-		"/aws/lambda/superbots-" + stage + "-batman",
-		"/aws/lambda/superbots-" + stage + "-superman2",
-		"/aws/lambda/superbots-" + other + "-superman",
+	for _, group := range append(ofEachBot("/aws/lambda/superbots-"+stage+"-{bot}"),
+		"/aws/lambda/superbots-"+stage+"-superman2",
+		"/aws/lambda/superbots-"+other+"-superman",
 		"/other",
-	} {
+	) {
 		stream := arn("logs", "log-group:"+group+":log-stream:2026/11/23/[$LATEST]0")
 		add("logs:CreateLogStream logs:PutLogEvents logs:GetLogEvents logs:DeleteLogStream", group, stream, nil)
 		add("logs:CreateLogGroup logs:DeleteLogGroup logs:PutRetentionPolicy logs:FilterLogEvents", group, arn("logs", "log-group:"+group), nil)
@@ -285,8 +251,7 @@ func requests(stage string) []request {
 		add("sqs:SendMessage sqs:ReceiveMessage sqs:DeleteMessage sqs:PurgeQueue sqs:DeleteQueue", queue, arn("sqs", queue), nil)
 	}
 
-	for _, bot := range []string{"superman", "batman"} {
-		name := "superbots-" + stage + "-" + bot
+	for _, name := range ofEachBot("superbots-" + stage + "-{bot}") {
 		add("lambda:InvokeFunction lambda:GetFunction lambda:UpdateFunctionCode lambda:UpdateFunctionConfiguration", name, arn("lambda", "function:"+name), nil)
 	}
 	add("iam:PassRole iam:PutRolePolicy sts:AssumeRole", "BatmanRole", "arn:aws:iam::"+account+":role/BatmanRole", nil)
@@ -334,6 +299,17 @@ func may(t *testing.T, stage, bot string, templates ...template) [][]string {
 		slices.Sort(labels)
 	}
 	return may
+}
+
+// ofEachBot returns the pattern once for each bot, sorted, with the bot's name
+// as {bot}, or as the template begins its names with it as {Bot}.
+func ofEachBot(pattern string) []string {
+	var all []string
+	for _, bot := range functions.All {
+		all = append(all, strings.NewReplacer("{bot}", bot.Name, "{Bot}", title(bot.Name)).Replace(pattern))
+	}
+	slices.Sort(all)
+	return all
 }
 
 // title returns a bot's name as the template begins its names.

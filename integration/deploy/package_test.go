@@ -3,6 +3,7 @@ package deploy_test
 import (
 	"crypto/sha256"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -47,8 +48,10 @@ func TestBotsFilesDifferInNamesOnly(t *testing.T) {
 		text := read(t, filepath.Join(root, "resources", bot+".yml"))
 		return strings.NewReplacer(bot, "{bot}", title(bot), "{Bot}").Replace(text)
 	}
-	if diff := cmp.Diff(pattern("superman"), pattern("batman")); diff != "" {
-		t.Errorf("superman.yml (-) and batman.yml (+) differ:\n%s", diff)
+	for _, bot := range functions.All {
+		if diff := cmp.Diff(pattern("superman"), pattern(bot.Name)); diff != "" {
+			t.Errorf("superman.yml (-) and %s.yml (+) differ:\n%s", bot.Name, diff)
+		}
 	}
 }
 
@@ -82,7 +85,7 @@ func TestFunctionsGetTheSettingsThatTheyRead(t *testing.T) {
 					t.Errorf("%s %s: the variable %s is not set", stage, bot.Name, f.Key)
 				}
 			}
-			if _, err := app.New(t.Context(), bot, environ); err != nil {
+			if _, err := app.New(bot, environ, io.Discard); err != nil {
 				t.Errorf("%s %s would not start: %v", stage, bot.Name, err)
 			}
 			// What the operator's command looks for.
@@ -99,7 +102,7 @@ func TestFunctionsGetTheSettingsThatTheyRead(t *testing.T) {
 func TestFunctions(t *testing.T) {
 	for stage, wantState := range map[string]string{"dev": "DISABLED", "prod": "DISABLED"} {
 		made := packaged(t, stage)
-		for _, bot := range []string{"superman", "batman"} {
+		for _, bot := range ofEachBot("{bot}") {
 			p := made.value(made.Resources[title(bot)+"LambdaFunction"].Properties).(map[string]any)
 			key := p["Code"].(map[string]any)["S3Key"].(string)
 			delete(p, "Code")
@@ -200,7 +203,7 @@ func TestScheduleOn(t *testing.T) {
 func TestBuildTwice(t *testing.T) {
 	t.Parallel()
 	one, two := build(t), build(t)
-	for _, bot := range []string{"superman", "batman"} {
+	for _, bot := range ofEachBot("{bot}") {
 		a, b := sum(t, one, "dist/"+bot+".zip"), sum(t, two, "dist/"+bot+".zip")
 		if a != b {
 			t.Errorf("%s.zip is %x when built in %s, and %x in %s", bot, a, one, b, two)

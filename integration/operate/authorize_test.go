@@ -190,7 +190,7 @@ func TestAuthorizeSharedRefuses(t *testing.T) {
 		t.Errorf("%d versions were written", len(got))
 	}
 	for name, args := range map[string][]string{
-		"no such bot":        {"authorize", "robin", "--stage", stage},
+		"no such bot":        {"authorize", "no-bot", "--stage", stage},
 		"no account":         {"authorize", "superman", "--stage", stage},
 		"no stage":           {"authorize", "superman"},
 		"an X of somebody's": {"authorize", "superman", "--stage", stage, "--base-url", "https://x.example.com"},

@@ -4,13 +4,15 @@
 // The one idea: nothing is called but the command. A test is the operator at the
 // keyboard and, where X shows a page, the browser. Parameter Store is the local
 // one, and what the deployment leaves in AWS is in moto, put there by the
-// Serverless Framework from the repository's own serverless.yml.
+// Serverless Framework from the repository's own serverless.yml, with the two
+// bots of README.md in it, whichever there are besides.
 package operate_test
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -21,6 +23,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -38,7 +41,14 @@ import (
 	"example.com/superbots/integration/moto"
 )
 
-var root, command string // the repository, and the built command
+var (
+	root    string // the repository
+	command string // built from it
+	project string // its folder with a serverless.yml, as far as that is about the bots of README.md
+)
+
+// bots are those of README.md.
+var bots = []string{"superman", "batman"}
 
 func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
 
@@ -52,8 +62,8 @@ func buildAndRun(m *testing.M) int {
 		log.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	command = filepath.Join(dir, "superbots")
-	if err := build(root, command); err != nil {
+	command, project = filepath.Join(dir, "superbots"), filepath.Join(dir, "project")
+	if err := errors.Join(build(root, command), startProject()); err != nil {
 		log.Print(err)
 		return 1
 	}
@@ -69,6 +79,44 @@ func build(root, to string) error {
 	return nil
 }
 
+// startProject makes the folder. It has no code: the command is built already.
+func startProject() error {
+	service, err := os.ReadFile(filepath.Join(root, "serverless.yml"))
+	if err != nil {
+		return err
+	}
+	if err := put(filepath.Join(project, "serverless.yml"), withoutOthers(string(service))); err != nil {
+		return err
+	}
+	for _, name := range []string{"go.mod", "resources/shared.yml", "resources/watch.yml", "resources/superman.yml", "resources/batman.yml"} {
+		if err := copyFile(filepath.Join(root, name), filepath.Join(project, name)); err != nil {
+			return err
+		}
+	}
+	return link("integration/deploy/node_modules", project)
+}
+
+// link puts a link to a part of the repository in the same place below dir.
+func link(part, dir string) error {
+	at := filepath.Join(dir, part)
+	if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
+		return err
+	}
+	return os.Symlink(filepath.Join(root, part), at)
+}
+
+// withoutOthers takes out of serverless.yml what superbots new puts there for a
+// bot that is none of README.md's.
+func withoutOthers(service string) string {
+	for _, b := range functions.All {
+		if !slices.Contains(bots, b.Name) {
+			service = regexp.MustCompile(`(?m)^    `+b.Name+`Query: .*\n|^  - \$\{file\(resources/`+b.Name+`\.yml\)\}\n`).ReplaceAllString(service, "")
+			service = regexp.MustCompile(`(?ms)^  `+b.Name+`:\n.*?\n\n`).ReplaceAllString(service, "")
+		}
+	}
+	return service
+}
+
 const (
 	appKey, appSecret = "the-app-key", "the-app-secret"
 	stage             = "dev"
@@ -77,6 +125,10 @@ const (
 // A desk is an operator with an X, an empty Parameter Store and the AWS of moto.
 type desk struct {
 	t          *testing.T
+	command    string   // what is run
+	dir        string   // where
+	names      []string // of the bots
+	stage      string
 	x          *x.X
 	xURL       string
 	params     *paramstore.Store
@@ -88,14 +140,17 @@ type desk struct {
 
 func sit(t *testing.T) *desk {
 	t.Helper()
-	d := &desk{t: t, x: x.New(), params: paramstore.New(), bots: make(map[string]x.Account)}
+	d := &desk{
+		t: t, command: command, dir: project, names: bots, stage: stage,
+		x: x.New(), params: paramstore.New(), bots: make(map[string]x.Account),
+	}
 	xServer, store := httptest.NewServer(d.x), httptest.NewServer(d.params)
 	t.Cleanup(xServer.Close)
 	t.Cleanup(store.Close)
 	d.xURL = xServer.URL
 	d.x.AddApp(appKey, appSecret)
-	for _, b := range functions.All {
-		d.bots[b.Name] = d.x.AddAccount(b.Name + "bot")
+	for _, name := range d.names {
+		d.bots[name] = d.x.AddAccount(name + "bot")
 	}
 	none := filepath.Join(t.TempDir(), "none")
 	d.env = map[string]string{
@@ -131,12 +186,12 @@ type result struct {
 
 // talk runs the command. While it runs, reply is called with each line that it
 // writes to standard error, and returns what to type then, if anything.
-func (d *desk) talk(dir, in string, reply func(line string) string, args ...string) result {
+func (d *desk) talk(in string, reply func(line string) string, args ...string) result {
 	d.t.Helper()
 	ctx, cancel := context.WithTimeout(d.t.Context(), time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, command, args...)
-	cmd.Dir = dir
+	cmd := exec.CommandContext(ctx, d.command, args...)
+	cmd.Dir = d.dir
 	for name, value := range d.env {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}
@@ -181,7 +236,7 @@ func (d *desk) talk(dir, in string, reply func(line string) string, args ...stri
 // do runs the command with in as its standard input.
 func (d *desk) do(in string, args ...string) result {
 	d.t.Helper()
-	return d.talk(root, in, nil, args...)
+	return d.talk(in, nil, args...)
 }
 
 // must is do for what must end well.
@@ -244,8 +299,8 @@ func (d *desk) login(link, as string) string {
 // authorize runs authorize for a bot; pin makes the PIN out of the link.
 func (d *desk) authorize(bot string, pin func(link string) string, more ...string) result {
 	d.t.Helper()
-	args := append([]string{"authorize", bot, "--stage", stage, "--account", d.bots[bot].Name}, more...)
-	return d.talk(root, "", func(line string) string {
+	args := append([]string{"authorize", bot, "--stage", d.stage, "--account", d.bots[bot].Name}, more...)
+	return d.talk("", func(line string) string {
 		if !strings.HasPrefix(line, d.xURL+"/oauth/authorize?") {
 			return ""
 		}
@@ -255,13 +310,13 @@ func (d *desk) authorize(bot string, pin func(link string) string, more ...strin
 
 func (d *desk) asAsked(link string) string { return d.login(link, "") }
 
-// ready has the app's keys and both bots' in the stage.
+// ready has the app's keys and all bots' in the stage.
 func (d *desk) ready() {
 	d.t.Helper()
-	d.must(appKey+"\n"+appSecret+"\n", "authorize", "shared", "--stage", stage)
-	for _, b := range functions.All {
-		if r := d.authorize(b.Name, d.asAsked); r.code != 0 {
-			d.t.Fatalf("authorize %s: exit %d\n%s", b.Name, r.code, r.err)
+	d.must(appKey+"\n"+appSecret+"\n", "authorize", "shared", "--stage", d.stage)
+	for _, name := range d.names {
+		if r := d.authorize(name, d.asAsked); r.code != 0 {
+			d.t.Fatalf("authorize %s: exit %d\n%s", name, r.code, r.err)
 		}
 	}
 }
@@ -271,7 +326,7 @@ func (d *desk) ready() {
 func (d *desk) versions(name string) []string {
 	d.t.Helper()
 	out, err := d.client.GetParameterHistory(context.Background(), &ssm.GetParameterHistoryInput{
-		Name: aws.String("/superbots/" + stage + "/" + name), WithDecryption: aws.Bool(true),
+		Name: aws.String("/superbots/" + d.stage + "/" + name), WithDecryption: aws.Bool(true),
 	})
 	if err != nil {
 		if strings.Contains(err.Error(), "ParameterNotFound") {
@@ -289,8 +344,8 @@ func (d *desk) versions(name string) []string {
 // nothingLeaks looks for every secret of Parameter Store in all that was said.
 func (d *desk) nothingLeaks() {
 	secrets := []string{appKey, appSecret}
-	for _, name := range []string{"superman/twitter", "batman/twitter"} {
-		for _, value := range d.versions(name) {
+	for _, name := range d.names {
+		for _, value := range d.versions(name + "/twitter") {
 			var fields map[string]string
 			json.Unmarshal([]byte(value), &fields)
 			secrets = append(secrets, fields["access_token"], fields["access_secret"])
@@ -303,12 +358,13 @@ func (d *desk) nothingLeaks() {
 	}
 }
 
-// deployed puts the stage dev into the desk's region of moto, once for all tests
+// deployed puts the desk's stage into its region of moto, once for all tests
 // there: they share its ledger.
 func (d *desk) deployed() {
 	d.t.Helper()
-	region := d.env["AWS_REGION"]
-	once, _ := stacks.LoadOrStore(region, sync.OnceValue(func() error { return deploy(moto.Start(d.t).Config, stage, region) }))
+	config := moto.Start(d.t).Config
+	config.Region = d.env["AWS_REGION"]
+	once, _ := stacks.LoadOrStore(config.Region, sync.OnceValue(func() error { return deploy(config, d.dir, d.stage, d.names) }))
 	if err := once.(func() error)(); err != nil {
 		d.t.Fatal(err)
 	}
@@ -317,20 +373,20 @@ func (d *desk) deployed() {
 var stacks sync.Map // a func() error by region
 
 // deploy makes the stack of a stage in moto, from the template that the
-// Serverless Framework makes of the repository's files. Only the code is not
-// what it would be: nobody invokes it here.
-func deploy(config aws.Config, stage, region string) error {
+// Serverless Framework makes of the project's files. Only the code is not what it
+// would be: nobody invokes it here.
+func deploy(config aws.Config, project, stage string, bots []string) error {
 	dir, err := os.MkdirTemp("", "superbots-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	files, err := filepath.Glob(filepath.Join(root, "resources", "*.yml"))
+	files, err := filepath.Glob(filepath.Join(project, "resources", "*.yml"))
 	if err != nil {
 		return err
 	}
-	for _, file := range append(files, filepath.Join(root, "serverless.yml")) {
-		name, err := filepath.Rel(root, file)
+	for _, file := range append(files, filepath.Join(project, "serverless.yml")) {
+		name, err := filepath.Rel(project, file)
 		if err != nil {
 			return err
 		}
@@ -338,12 +394,12 @@ func deploy(config aws.Config, stage, region string) error {
 			return err
 		}
 	}
-	for _, b := range functions.All {
-		if err := put(filepath.Join(dir, "dist", b.Name+".zip"), "not a zip"); err != nil {
+	for _, name := range bots {
+		if err := put(filepath.Join(dir, "dist", name+".zip"), "not a zip"); err != nil {
 			return err
 		}
 	}
-	cmd := exec.Command("node", filepath.Join(root, "integration/deploy/node_modules/osls/bin/serverless.js"), "package", "--stage", stage, "--region", region)
+	cmd := exec.Command("node", filepath.Join(root, "integration/deploy/node_modules/osls/bin/serverless.js"), "package", "--stage", stage, "--region", config.Region)
 	cmd.Dir = dir
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -356,7 +412,6 @@ func deploy(config aws.Config, stage, region string) error {
 	if text, err = forMoto(text); err != nil {
 		return err
 	}
-	config.Region = region
 	_, err = cloudformation.NewFromConfig(config).CreateStack(context.Background(), &cloudformation.CreateStackInput{
 		StackName: aws.String("superbots-" + stage), TemplateBody: aws.String(string(text)),
 	})

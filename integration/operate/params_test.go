@@ -92,7 +92,7 @@ func TestParamsSet(t *testing.T) {
 		"ids that are none":    {"@ana", "shared/ignore", "must be user ids"},
 		"keys that lack some":  {secret, "superman/twitter", "has no field"},
 		"keys that are text":   {"hidden", "shared/twitter", "does not hold a JSON object"},
-		"the name of no bot":   {"x", "robin/twitter", `"robin/twitter" is no parameter of a stage`},
+		"the name of no bot":   {"x", "no-bot/twitter", `"no-bot/twitter" is no parameter of a stage`},
 		"a name in full":       {"x", "/superbots/dev/superman/twitter", "is no parameter of a stage"},
 		"a name with nothing":  {"x", "superman/", "is no parameter of a stage"},
 		"more than fits there": {strings.Repeat("hidden", 1000), "superman/note", "writing /superbots/dev/superman/note: AWS answers ValidationException"},
@@ -237,14 +237,13 @@ func TestParamsAgainstMoto(t *testing.T) {
 func TestKeyOfTheStack(t *testing.T) {
 	t.Parallel()
 	d := sit(t)
-	if err := deploy(moto.Start(t).Config, "prod", "us-west-2"); err != nil {
-		t.Fatal(err)
-	}
-	out := d.must(appKey+"\n"+appSecret, "authorize", "shared", "--stage", "prod", "--region", "us-west-2")
+	d.stage, d.env["AWS_REGION"] = "prod", "us-west-2"
+	d.deployed()
+	out := d.must(appKey+"\n"+appSecret, "authorize", "shared", "--stage", "prod")
 	if want := "encrypted with alias/superbots-prod\n"; !strings.HasSuffix(out, want) {
 		t.Errorf("says %q, want it to end with %q", out, want)
 	}
-	got := lines(t, d.must("", "params", "get", "--stage", "prod", "--region", "us-west-2", "shared/twitter", "--output", "json"))
+	got := lines(t, d.must("", "params", "get", "--stage", "prod", "shared/twitter", "--output", "json"))
 	if got[0]["key"] != "alias/superbots-prod" {
 		t.Errorf("the parameter is %v, want it under alias/superbots-prod", got[0])
 	}

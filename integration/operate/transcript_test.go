@@ -38,7 +38,7 @@ func TestTranscript(t *testing.T) {
 		case command == "authorize shared --stage dev":
 			r = d.do(appKey+"\n"+appSecret+"\n", args...)
 		case args[0] == "authorize":
-			r = d.talk(root, "", func(line string) string {
+			r = d.talk("", func(line string) string {
 				if strings.HasPrefix(line, d.xURL+"/oauth/authorize?") {
 					return d.login(line, "") + "\n"
 				}

@@ -73,8 +73,8 @@ func TestReadsSideBySide(t *testing.T) {
 
 // BenchmarkRun prints how long a run takes, divided by the sum of the round trips
 // that it cannot do without, with 10 ms for each call to AWS and 50 ms for each
-// to X. What the stand-ins take beyond that is left out of the run's time: moto
-// needs more than 10 ms for most transactions.
+// to X, and what the run logs and holds. What the stand-ins take beyond that is
+// left out of the run's time: moto needs more than 10 ms for most transactions.
 func BenchmarkRun(b *testing.B) {
 	const aws, x = 10 * time.Millisecond, 50 * time.Millisecond
 	for _, posts := range []int{0, 1, 5} {
@@ -85,7 +85,7 @@ func BenchmarkRun(b *testing.B) {
 			}
 			var w *world
 			var own time.Duration
-			said, calls := 0, 0
+			said, calls, logged, memory := 0, 0, 0, int64(0)
 			for b.Loop() {
 				b.StopTimer()
 				if w == nil || said+posts > 50 { // a search shows all again, and a page has fifty
@@ -106,11 +106,18 @@ func BenchmarkRun(b *testing.B) {
 				}
 				own += run.Duration - w.took()
 				calls += len(w.seen())
+				memory = max(memory, run.MaxMemory)
+				for _, line := range run.Log {
+					logged += len(line) + 1
+				}
 				b.StartTimer()
 			}
 			own /= time.Duration(b.N)
 			b.ReportMetric(float64(own+unavoidable)/float64(unavoidable), "of-unavoidable")
+			b.ReportMetric(float64((own+unavoidable).Microseconds())/1000, "ms/run")
 			b.ReportMetric(float64(calls)/float64(b.N), "round-trips/run")
+			b.ReportMetric(float64(logged)/float64(b.N), "log-bytes/run")
+			b.ReportMetric(float64(memory), "max-memory-bytes")
 			if posts > 0 {
 				b.ReportMetric(float64(calls)/float64(b.N*posts), "round-trips/post")
 			}

@@ -8,18 +8,14 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
+	"io"
 	"log/slog"
-	"os"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"example.com/superbots/pkg/bot"
 	"example.com/superbots/pkg/config"
@@ -33,6 +29,7 @@ type App struct {
 	config *config.Loader[Settings]
 	store  ledger.Store
 	log    *slog.Logger
+	out    io.Writer
 
 	mu     sync.Mutex
 	client client // guarded by mu
@@ -44,14 +41,14 @@ type client struct {
 	x          bot.X
 }
 
-// New gathers what b's function needs from environ, and checks all that can be
-// checked without a call to AWS or X. Its error lists everything that is wrong.
-func New(ctx context.Context, b bot.Bot, environ []string) (*App, error) {
-	aws, err := awsconfig.LoadDefaultConfig(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("configuring the AWS SDK: %w", err)
-	}
-	settings, err := config.New[Settings](environ, ssm.NewFromConfig(aws))
+// New gathers what b's function needs from environ, and from nowhere else, and
+// checks all that can be checked without a call to AWS or X. Its error lists
+// everything that is wrong. The log and the metrics go to out, in Lambda
+// os.Stdout: a line of JSON with each Write, of which there may be several at once
+// if there are several runs.
+func New(b bot.Bot, environ []string, out io.Writer) (*App, error) {
+	aws := accountOf(environ)
+	settings, err := config.New[Settings](environ, aws.ssm())
 	if slices.ContainsFunc(environ, func(v string) bool { return strings.HasPrefix(v, "LEDGER=ssm:") }) {
 		// The ledger is opened here, before anything is read.
 		err = errors.Join(err, config.Problem{Variable: "LEDGER", Reason: "must hold the value itself, not a reference"})
@@ -59,13 +56,13 @@ func New(ctx context.Context, b bot.Bot, environ []string) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	store, err := settings.Fixed().Ledger.Open(func() ledger.DynamoDB { return dynamodb.NewFromConfig(aws) })
+	store, err := settings.Fixed().Ledger.Open(func() ledger.DynamoDB { return aws.dynamodb() })
 	if err != nil {
 		return nil, err
 	}
 	// Always JSON: the report is the last line of each run, for programs.
-	handler := slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: lambdacontext.ReplaceAttr})
-	return &App{bot: b, config: settings, store: store, log: slog.New(handler).With("bot", b.Name)}, nil
+	handler := slog.NewJSONHandler(out, &slog.HandlerOptions{ReplaceAttr: lambdacontext.ReplaceAttr})
+	return &App{bot: b, config: settings, store: store, log: slog.New(handler).With("bot", b.Name), out: out}, nil
 }
 
 // An Event is what starts a run. EventBridge's scheduled events have a time; an
@@ -115,7 +112,7 @@ func (a *App) Handle(ctx context.Context, event Event) (bot.Report, error) {
 	}
 	report, err := a.run(ctx, log, run)
 	if lambdacontext.FunctionName != "" {
-		writeMetrics(os.Stdout, lambdacontext.FunctionName, time.Now(), report, err)
+		writeMetrics(a.out, lambdacontext.FunctionName, time.Now(), report, err)
 	}
 	if err != nil {
 		log.ErrorContext(ctx, "run", "err", err, "report", report)

@@ -1,8 +1,10 @@
 package app_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -10,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/google/go-cmp/cmp"
 
 	"example.com/superbots/functions"
@@ -118,9 +121,9 @@ func TestAccount(t *testing.T) {
 
 func TestNewReportsAllAtOnce(t *testing.T) {
 	alone(t)
-	_, err := app.New(t.Context(), functions.Superman, []string{
+	_, err := app.New(functions.Superman, []string{
 		"TWITTER_ACCESS_TOKEN=sesame", "TWITTER_ACCESS_SECRET=ssm:", "TWITTER_API=sesame", "BOT_POSTS_PER_RUN=sesame", "LEDGER=ssm:/x",
-	})
+	}, io.Discard)
 	if err == nil {
 		t.Fatal("New took it all")
 	}
@@ -162,7 +165,7 @@ func TestHandleLateEvent(t *testing.T) {
 		fmt.Fprint(w, `{"meta":{"result_count":0}}`)
 	}))
 	defer server.Close()
-	superman, err := app.New(t.Context(), functions.Superman, environ(map[string]string{"TWITTER_BASE_URL": server.URL}))
+	superman, err := app.New(functions.Superman, environ(map[string]string{"TWITTER_BASE_URL": server.URL}), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,6 +195,49 @@ func TestHandleLateEvent(t *testing.T) {
 		default:
 			t.Errorf("%s: X was not asked", name)
 		}
+	}
+}
+
+// What a run logs goes where it was told to, as JSON lines. The last one has the
+// report that is answered; in Lambda the metrics stand before it.
+func TestHandleLogs(t *testing.T) {
+	alone(t)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, `{"meta":{"result_count":0}}`)
+	}))
+	defer server.Close()
+	defer func(name string) { lambdacontext.FunctionName = name }(lambdacontext.FunctionName)
+	lambdacontext.FunctionName = "superbots-dev-superman"
+	var out bytes.Buffer
+	superman, err := app.New(functions.Superman, environ(map[string]string{"TWITTER_BASE_URL": server.URL}), &out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := superman.Handle(t.Context(), app.Event{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	type entry struct {
+		Message, Bot, FunctionName string
+		Report                     bot.Report
+	}
+	var logged []entry
+	for line := range strings.Lines(out.String()) {
+		var e entry
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Errorf("line %q: %v", line, err)
+		}
+		logged = append(logged, e)
+	}
+	if len(logged) < 2 {
+		t.Fatalf("logged\n%s\nwant metrics and the run", out.String())
+	}
+	metrics, last := logged[len(logged)-2], logged[len(logged)-1]
+	if metrics.FunctionName != "superbots-dev-superman" {
+		t.Errorf("the line before the last has no metrics:\n%s", out.String())
+	}
+	if diff := cmp.Diff(report, last.Report); last.Message != "run" || last.Bot != "superman" || diff != "" {
+		t.Errorf("the last line is %q of %q, with the report (-answered +logged):\n%s", last.Message, last.Bot, diff)
 	}
 }
 
