@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log"
 	"maps"
@@ -234,9 +235,44 @@ func invoke(ctx context.Context, function *runtime.Lambda, c contender) (runtime
 	return result, nil
 }
 
+// roundTrip is one call to the store over a connection that is there, without a
+// library around it.
+func roundTrip(ctx context.Context) (spread[time.Duration], error) {
+	s, stop := startStore()
+	defer stop()
+	body := fmt.Sprintf(`{"Names":[%q,%q],"WithDecryption":true}`, shared, own)
+	var all []time.Duration
+	for i := range rounds + 1 {
+		request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, strings.NewReader(body))
+		if err != nil {
+			return spread[time.Duration]{}, err
+		}
+		request.Header.Set("Content-Type", "application/x-amz-json-1.1")
+		request.Header.Set("X-Amz-Target", "AmazonSSM.GetParameters")
+		request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=bench/20261123/eu-west-1/ssm/aws4_request, SignedHeaders=host, Signature=0")
+		begin := time.Now()
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return spread[time.Duration]{}, err
+		}
+		text, err := io.ReadAll(response.Body)
+		response.Body.Close()
+		if err != nil || response.StatusCode != http.StatusOK {
+			return spread[time.Duration]{}, fmt.Errorf("one call: %s, %s: %w", response.Status, text, err)
+		}
+		if i > 0 { // the first one connects
+			all = append(all, time.Since(begin))
+		}
+	}
+	return spreadOf(all), nil
+}
+
 func cold(ctx context.Context, dir string, p *page) error {
 	all, err := contenders(ctx, dir, p)
 	if err != nil {
+		return err
+	}
+	if p.RoundTrip, err = roundTrip(ctx); err != nil {
 		return err
 	}
 	if p.Cold, err = race(ctx, all, rounds); err != nil {

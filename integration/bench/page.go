@@ -23,6 +23,7 @@ type page struct {
 	Missing  []string // what is not installed
 	Versions []string
 
+	RoundTrip       spread[time.Duration] // of one call to Parameter Store, with nothing around it
 	Cold, Collector []start
 	BareLater       int64 // bytes
 	OursLater       int64
@@ -81,7 +82,7 @@ func (p *page) Start(name string) *start {
 // OfBare is superman's start over the bare function's, less the one round trip
 // that reads its settings.
 func (p *page) OfBare() string {
-	return fmt.Sprintf("%.2f", float64(p.Start("superbots").Total.Median-p.Delay)/float64(p.Start("bare").Total.Median))
+	return fmt.Sprintf("%.2f", float64(p.Start("superbots").Total.Median-p.RoundTrip.Median)/float64(p.Start("bare").Total.Median))
 }
 
 // Times is how many times as long as superman's a contender's start takes.
