@@ -85,6 +85,11 @@ func (p *page) OfBare() string {
 	return fmt.Sprintf("%.2f", float64(p.Start("superbots").Total.Median-p.RoundTrip.Median)/float64(p.Start("bare").Total.Median))
 }
 
+// OfSum is superman's start over the bare function's and one round trip.
+func (p *page) OfSum() string {
+	return fmt.Sprintf("%.2f", float64(p.Start("superbots").Total.Median)/float64(p.Start("bare").Total.Median+p.RoundTrip.Median))
+}
+
 // Times is how many times as long as superman's a contender's start takes.
 func (p *page) Times(s start) string {
 	return fmt.Sprintf("%.1f", float64(s.Total.Median)/float64(p.Start("superbots").Total.Median))
