@@ -54,7 +54,7 @@ page shows all that happens; its address is printed.`
 
 func (d dev) Run(ctx context.Context, c console) error {
 	if d.Every <= 0 {
-		return errors.New("--every must be more than nothing")
+		return used("--every must be longer than nothing, not %s", d.Every)
 	}
 	root, err := local.Root()
 	if err != nil {

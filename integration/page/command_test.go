@@ -6,50 +6,65 @@ import (
 	"net"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
-
-	"example.com/superbots/integration/local"
+	"time"
 )
+
+// build compiles the command.
+func build(t testing.TB) (command string) {
+	t.Helper()
+	command = filepath.Join(t.TempDir(), "superbots")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", command, "./cmd/superbots")
+	build.Dir = filepath.Join("..", "..")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return command
+}
+
+// dev starts the command and reads until it says where its page is.
+func dev(t testing.TB, command, state string) (running *exec.Cmd, addr string) {
+	t.Helper()
+	running = exec.CommandContext(t.Context(), command, "dev", "--state", state, "--listen", "127.0.0.1:0", "--every", "1s")
+	says, err := running.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := running.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for lines := bufio.NewScanner(says); lines.Scan(); {
+		if addr, found := strings.CutPrefix(lines.Text(), "open http://"); found {
+			return running, addr
+		}
+	}
+	t.Fatal("no address was printed")
+	return nil, ""
+}
+
+// end ends the command as Ctrl-C does.
+func end(t testing.TB, running *exec.Cmd) {
+	t.Helper()
+	if err := running.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if err := running.Wait(); err != nil {
+		t.Errorf("ended by Ctrl-C: %v, want exit 0", err)
+	}
+}
 
 // The command prints where the page is, ends on Ctrl-C, and refuses a port or a
 // folder that is taken in words that say what to do.
 func TestCommand(t *testing.T) {
 	t.Parallel()
-	root, err := local.Root()
-	if err != nil {
-		t.Fatal(err)
-	}
-	command := filepath.Join(t.TempDir(), "superbots")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", command, "./cmd/superbots")
-	build.Dir = root
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	state := t.TempDir()
-	dev := exec.CommandContext(t.Context(), command, "dev", "--state", state, "--listen", "127.0.0.1:0", "--every", "1s")
-	dev.Dir = root
-	says, err := dev.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := dev.Start(); err != nil {
-		t.Fatal(err)
-	}
-	addr := ""
-	for lines := bufio.NewScanner(says); addr == "" && lines.Scan(); {
-		addr, _ = strings.CutPrefix(lines.Text(), "open http://")
-		if addr == lines.Text() {
-			addr = ""
-		}
-	}
-	if addr == "" {
-		t.Fatal("no address was printed")
-	}
+	command, state := build(t), t.TempDir()
+	running, addr := dev(t, command, state)
 	w := &world{t: t, addr: addr}
 	w.browse()
-	w.until(`known.run.size >= 2 && document.querySelector("#pairs .posted")`)
+	w.until(`known.run.size >= bots.length && document.querySelector("#pairs .posted")`)
 
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -64,10 +79,10 @@ func TestCommand(t *testing.T) {
 		{[]string{"--state", state, "--listen", "127.0.0.1:0"}, "runs already with the state in " + state, 1},
 		{[]string{"--state", t.TempDir(), "--listen", taken.Addr().String()}, "another program uses " + taken.Addr().String() + ": choose another port with --listen", 1},
 		{[]string{"--state", t.TempDir(), "--listen", "0.0.0.0:0"}, "--listen must be 127.0.0.1:PORT", 2},
+		{[]string{"--every", "0s"}, "--every must be longer than nothing, not 0s", 2},
 		{[]string{"--state", t.TempDir(), "--listen", "7878"}, "--listen must be 127.0.0.1:PORT", 2},
 	} {
 		second := exec.CommandContext(t.Context(), command, append([]string{"dev"}, test.args...)...)
-		second.Dir = root
 		out, _ := second.CombinedOutput()
 		if code := second.ProcessState.ExitCode(); code != test.code || !strings.Contains(string(out), test.says) {
 			t.Errorf("dev %q: exit %d, says %q; want exit %d and %q", test.args, code, out, test.code, test.says)
@@ -75,10 +90,31 @@ func TestCommand(t *testing.T) {
 	}
 	w.until(fmt.Sprintf(`known.run.size > %d`, eval[int](w, `known.run.size`))) // the first one goes on
 
-	if err := dev.Process.Signal(syscall.SIGINT); err != nil {
-		t.Fatal(err)
+	end(t, running)
+}
+
+// How long it takes from the address that is printed until the page shows a
+// post, and until one of its buttons has had an effect, in a browser that runs
+// already.
+func BenchmarkStart(b *testing.B) {
+	command, state := build(b), b.TempDir()
+	var post, button []float64
+	for b.Loop() {
+		running, addr := dev(b, command, state)
+		printed := time.Now()
+		w := &world{t: b, addr: addr}
+		w.browse()
+		w.until(`document.querySelector("#pairs li .words").innerText`)
+		post = append(post, float64(time.Since(printed).Milliseconds()))
+		w.click("#pause")
+		w.until(`document.querySelector("#pause").innerText === "Go on"`)
+		button = append(button, float64(time.Since(printed).Milliseconds()))
+		end(b, running)
 	}
-	if err := dev.Wait(); err != nil {
-		t.Errorf("ended by Ctrl-C: %v, want exit 0", err)
-	}
+	b.ReportMetric(slices.Max(post), "ms-to-post-worst")
+	b.ReportMetric(slices.Max(button), "ms-to-button-worst")
+	slices.Sort(post)
+	slices.Sort(button)
+	b.ReportMetric(post[len(post)/2], "ms-to-post")
+	b.ReportMetric(button[len(button)/2], "ms-to-button")
 }

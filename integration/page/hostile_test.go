@@ -20,8 +20,8 @@ func TestHostilePosts(t *testing.T) {
 			w.Say(x.Post{Author: author, Text: text, CreatedAt: time.Now().Add(-time.Duration(i+1) * time.Second)})
 		}
 		w.step()
-		w.until(fmt.Sprintf(`document.querySelectorAll("#pairs > li").length === %d`, len(texts)))
-		w.until(`known.run.size === 2`)
+		w.until(fmt.Sprintf(`document.querySelectorAll("#pairs li").length === %d`, len(texts)))
+		w.until(`known.run.size === bots.length`)
 		if hurt := eval[int](w, `window.hurt`); hurt > 0 {
 			t.Errorf("%d scripts of posts have run", hurt)
 		}
@@ -33,7 +33,7 @@ func TestHostilePosts(t *testing.T) {
 		}
 		return eval[map[string]int](w, `(() => {
 			const count = {};
-			for (const e of document.querySelectorAll("#pairs > li > .post *")) if (e.tagName !== "MARK") count[e.tagName] = (count[e.tagName] ?? 0) + 1;
+			for (const e of document.querySelectorAll("#pairs li > .post *")) if (e.tagName !== "MARK") count[e.tagName] = (count[e.tagName] ?? 0) + 1;
 			for (const tag of ["script", "img", "svg", "iframe", "style", "link", "meta", "base", "object", "form", "video"])
 				count["all " + tag] = document.querySelectorAll(tag).length;
 			return count;

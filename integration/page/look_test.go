@@ -24,6 +24,13 @@ func TestLooks(t *testing.T) {
 	o := byHand
 	o.People = true
 	w := open(t, o, nil)
+	// The pictures and the check take in what is off the screen as well.
+	eval[bool](w, `(() => {
+		const all = new CSSStyleSheet();
+		all.replaceSync("* { content-visibility: visible !important }");
+		document.adoptedStyleSheets.push(all);
+		return true;
+	})()`)
 	look := func(state string) {
 		w.t.Helper()
 		for _, scheme := range []string{"light", "dark"} {

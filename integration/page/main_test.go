@@ -52,6 +52,7 @@ func prepareAndRun(m *testing.M) int {
 			chromedp.UserDataDir(filepath.Join(bin, "profile")), chromedp.Flag("disable-quic", true),
 			chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
 			chromedp.Flag("disable-sync", true), chromedp.Flag("hide-scrollbars", true),
+			chromedp.Flag("run-all-compositor-stages-before-draw", true), // or parts of a picture are still blank
 		)
 		defer stop()
 		var end context.CancelFunc
@@ -74,7 +75,7 @@ func find(names ...string) string {
 	return ""
 }
 
-const superman, batman = "superman", "batman"
+const superman = "superman"
 
 // A world is a playground with a page that is open in a browser.
 type world struct {
@@ -203,12 +204,12 @@ func (w *world) click(selector string) {
 	w.do(chromedp.Click(chromedp.CSS(selector)))
 }
 
-// step presses "One step" and waits until both bots have run.
+// step presses "One step" and waits until all bots have run.
 func (w *world) step() {
 	w.t.Helper()
 	runs := eval[int](w, `known.run.size`)
 	w.click("#step")
-	w.until(fmt.Sprintf(`known.run.size >= %d`, runs+2))
+	w.until(fmt.Sprintf(`known.run.size >= %d`, runs+len(functions.All)))
 }
 
 func (w *world) say(text string) {
@@ -224,7 +225,7 @@ func (w *world) posted(name string) []string {
 	return texts
 }
 
-// later makes the ledger of both bots look as if an hour had gone by for what
+// later makes the ledger of all bots look as if an hour had gone by for what
 // is of unknown outcome.
 func (w *world) later() {
 	w.t.Helper()
@@ -232,8 +233,8 @@ func (w *world) later() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	for _, name := range []string{superman, batman} {
-		rows, err := file.All(w.t.Context(), name)
+	for _, b := range functions.All {
+		rows, err := file.All(w.t.Context(), b.Name)
 		if err != nil {
 			w.t.Fatal(err)
 		}
@@ -245,7 +246,7 @@ func (w *world) later() {
 				}
 			}
 		}
-		if err := file.Apply(w.t.Context(), name, rows); err != nil {
+		if err := file.Apply(w.t.Context(), b.Name, rows); err != nil {
 			w.t.Fatal(err)
 		}
 	}

@@ -19,10 +19,10 @@ func TestPostsAppearLive(t *testing.T) {
 	w.say("Nobody owns the serverless, <b>ana</b> says")
 	w.step()
 	w.until(`document.querySelector("#pairs .outcome.superman.posted .words")`)
-	if got, want := w.text("#pairs > li > .post .words"), "Nobody owns the serverless, <b>ana</b> says"; got != want {
+	if got, want := w.text("#pairs li > .post .words"), "Nobody owns the serverless, <b>ana</b> says"; got != want {
 		t.Errorf("the source reads %q, want %q", got, want)
 	}
-	if got, want := w.text("#pairs > li > .post mark"), "serverless"; got != want {
+	if got, want := w.text("#pairs li > .post mark"), "serverless"; got != want {
 		t.Errorf("marked in the source is %q, want %q", got, want)
 	}
 	if got, want := w.text("#pairs .outcome.superman .words"), "Nobody owns the Superman, <b>ana</b> says"; got != want {
@@ -64,7 +64,7 @@ func TestReconnect(t *testing.T) {
 	t.Parallel()
 	w := open(t, page.Options{Every: time.Second, People: true}, nil)
 	eval[bool](w, `window.sameDocument = true`)
-	w.until(`known.run.size >= 2`)
+	w.until(`known.run.size >= bots.length`)
 	w.conn.cut()
 	w.until(`document.querySelector("#connection").innerText.includes("connection lost")`)
 	seen := eval[int](w, `known.run.size`)
@@ -76,7 +76,7 @@ func TestReconnect(t *testing.T) {
 	}
 	w.conn.mend()
 	w.until(`document.querySelector("#connection.live")`)
-	w.until(fmt.Sprintf(`known.run.size >= %d && document.querySelectorAll("#run-rows tr").length === known.run.size`, seen+4))
+	w.until(fmt.Sprintf(`known.run.size >= %d && document.querySelectorAll("#run-rows tbody tr").length === known.run.size`, seen+4))
 	if missing := eval[int](w, `Math.max(...known.run.keys()) - known.run.size`); missing != 0 {
 		t.Errorf("%d runs are missing", missing)
 	}
@@ -97,5 +97,5 @@ func TestServerStartedAnew(t *testing.T) {
 	start(t, w.addr, byHand, nil)
 	w.until(`window.sameDocument === undefined && document.querySelector("#connection.live")`)
 	w.step()
-	w.until(`document.querySelectorAll("#run-rows tr").length === 2`)
+	w.until(`document.querySelectorAll("#run-rows tbody tr").length === bots.length`)
 }

@@ -1,6 +1,9 @@
 package page
 
 import (
+	"regexp"
+	"slices"
+	"strings"
 	"time"
 
 	"example.com/superbots/integration/local/x"
@@ -34,19 +37,30 @@ var (
 	}
 )
 
+// anything is what they say of the word of a bot that was added since.
+var anything = []string{
+	"%s is on every slide this year", "nobody asked for %s and here we are", "the %s team has cake", "%s, they say, will be simple", "I dreamt of %s again",
+	"my neighbour sells %s now", "%s has its own channel", "%s before lunch was a mistake", "there is a book about %s on my desk",
+}
+
+// searched finds the first word that a bot's search has.
+var searched = regexp.MustCompile(`"[^"]+"`)
+
 // sentence is the n-th thing that is said about a bot's word.
-func sentence(bot string, n int) string {
-	about := middles[bot]
+func sentence(b bot.Bot, n int) string {
+	about := middles[b.Name]
+	if about == nil {
+		about = slices.Clone(anything)
+		for i := range about {
+			about[i] = strings.ReplaceAll(about[i], "%s", strings.Trim(searched.FindString(b.Search), `"`))
+		}
+	}
 	return begins[n%len(begins)] + " " + about[n%len(about)] + " " + ends[n%len(ends)]
 }
 
-// somebody says something that b looks for. Of a bot that was added since, the
-// people have not heard.
+// somebody says something that b looks for.
 func (p *Playground) somebody(b bot.Bot) {
-	if middles[b.Name] == nil {
-		return
-	}
 	n := p.talk[b.Name]
 	p.talk[b.Name]++
-	p.say(x.Post{Author: people[n%len(people)], Text: sentence(b.Name, n), CreatedAt: time.Now()})
+	p.say(x.Post{Author: people[n%len(people)], Text: sentence(b, n), CreatedAt: time.Now()})
 }

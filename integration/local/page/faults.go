@@ -129,7 +129,8 @@ func (p *Playground) rotate(name string) error {
 		Bots:   map[string]*part{name: {}},
 		shows:  func(*ran) bool { return true },
 	})
-	return p.show()
+	p.show()
+	return nil
 }
 
 func parameter(name string) string { return "/superbots/" + local.Stage + "/" + name + "/twitter" }
@@ -155,7 +156,8 @@ func (p *Playground) breakIt(key string) error {
 		}
 	}
 	p.tell(s)
-	return p.show()
+	p.show()
+	return nil
 }
 
 func (p *Playground) tell(s *story) {
@@ -164,7 +166,7 @@ func (p *Playground) tell(s *story) {
 	if n := len(p.stories); n > 0 {
 		s.N = p.stories[n-1].N + 1
 	}
-	if p.stories = append(p.stories, s); len(p.stories) > limits["story"] {
+	if p.stories = append(p.stories, s); len(p.stories) > p.feed.limits["story"] {
 		p.stories = slices.Clone(p.stories[1:])
 	}
 	p.feed.put("story", strconv.Itoa(s.N), s)
@@ -191,6 +193,10 @@ func (p *Playground) mend(ctx context.Context) error {
 				return err
 			}
 		}
+		if _, err := p.read(b); err != nil {
+			return err
+		}
 	}
-	return p.show()
+	p.show()
+	return nil
 }

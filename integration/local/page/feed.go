@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// Kinds of events, and how many things of each are kept; the oldest go first.
-// page.js keeps as many.
+// Kinds of events, and how many things of each the page shows; the oldest go
+// first. page.js keeps as many.
 var limits = map[string]int{
 	"said":     1000, // a post of the world
 	"sent":     1000, // a post of a bot
@@ -29,7 +29,8 @@ var limits = map[string]int{
 // A feed is a log of events of which only the newest of each thing is kept. Its
 // methods may be called by many goroutines.
 type feed struct {
-	epoch string // this process; numbers mean nothing to another
+	epoch  string         // this process; numbers mean nothing to another
+	limits map[string]int // things kept, by kind
 
 	mu     sync.Mutex // guards the fields below
 	last   uint64
@@ -48,7 +49,7 @@ type event struct {
 
 func newFeed() *feed {
 	return &feed{
-		epoch: rand.Text(), log: list.New(), things: map[string]*list.Element{}, made: map[string][]string{},
+		epoch: rand.Text(), limits: limits, log: list.New(), things: map[string]*list.Element{}, made: map[string][]string{},
 		awake: map[chan struct{}]bool{}, closed: make(chan struct{}),
 	}
 }
@@ -72,7 +73,7 @@ func (f *feed) put(kind, key string, thing any) {
 	}
 	f.last++
 	f.things[id] = f.log.PushBack(&event{f.last, kind, data})
-	if keys := f.made[kind]; len(keys) > limits[kind] {
+	if keys := f.made[kind]; len(keys) > f.limits[kind] {
 		f.log.Remove(f.things[keys[0]])
 		delete(f.things, keys[0])
 		f.made[kind] = slices.Clone(keys[1:])

@@ -62,12 +62,34 @@ function quote(source, length) {
 // Ids are decimal numbers too long for a Number.
 const newer = (a, b) => (a.length !== b.length ? a.length > b.length : a > b);
 
-// place puts a child into a list, newest first, where data-order says.
+// Long lists stand in chunks, so that the browser deals only with those on the
+// screen (see .chunk in style.css).
+const chunkSize = 24;
+
+// place puts a new child into a list, newest first, where order says. Nothing
+// else is moved, so that what somebody reads stays where it is.
 function place(list, child, order) {
   child.dataset.order = order;
-  let at = list.firstElementChild;
-  while (at && (at === child || newer(at.dataset.order, order))) at = at.nextElementSibling;
-  list.insertBefore(child, at);
+  const chunks = [...(list.tBodies ?? list.children)];
+  const chunk = chunks.find((c) => c.lastElementChild && newer(order, c.lastElementChild.dataset.order)) ?? chunks.at(-1);
+  let at = chunk.firstElementChild;
+  while (at && newer(at.dataset.order, order)) at = at.nextElementSibling;
+  const first = at === chunk.firstElementChild;
+  if (chunk.childElementCount < chunkSize || (at && !first)) {
+    chunk.insertBefore(child, at);
+    return;
+  }
+  const fresh = chunk.cloneNode(false);
+  fresh.append(child);
+  if (first) chunk.before(fresh);
+  else chunk.after(fresh);
+}
+
+// drop takes a child out of its list.
+function drop(child) {
+  const chunk = child?.parentElement;
+  child?.remove();
+  if (chunk && !chunk.firstElementChild && chunk.parentElement.querySelector(".chunk:not(:empty)")) chunk.remove();
 }
 
 // ---- Timelines
@@ -84,6 +106,8 @@ function pair(source) {
   }
   return e;
 }
+
+pairs.addEventListener("animationend", (e) => e.target.classList.remove("new"));
 
 function post(who, at, text, link) {
   return el("div.post", el("header", el("b", `@${who}`), when(at), link), words(text));
@@ -131,7 +155,7 @@ function stateInWords(row) {
 function drawOrphan(sent) {
   const old = $(`post-${sent.id}`);
   if (sent.source) {
-    old?.remove();
+    drop(old);
     return;
   }
   const line = el(`div.outcome.posting.${sent.bot}`, el("div.wire"), post(sent.bot, sent.at, sent.text));
@@ -171,11 +195,15 @@ function drawFunction(f) {
   drawAge(f);
 }
 
+// say changes a text, if it is another one.
+function say(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
 function drawAge(f) {
   const age = (Date.now() - new Date(f.read)) / 1000;
   const text = f.read ? `holds settings read ${span(Math.max(0, age))} ago${f.stale ? ", stale" : ""}` : "holds nothing: the next run is cold";
-  const e = document.querySelector(`#function-${f.bot} .holds`);
-  if (e.textContent !== text) e.textContent = text;
+  say(document.querySelector(`#function-${f.bot} .holds`), text);
 }
 
 // ---- Stories
@@ -228,18 +256,20 @@ function cell(label, className, ...children) {
   return td;
 }
 
-function tableRow(id) {
+// tableRow is the row with an id, which is put into its table if it is new.
+function tableRow(table, id, order) {
   let tr = $(id);
   if (!tr) {
     tr = el("tr");
     tr.id = id;
     tr.setAttribute("role", "row");
+    place(table, tr, order);
   }
   return tr;
 }
 
 function drawRun(run) {
-  const tr = tableRow(`run-${run.n}`);
+  const tr = tableRow($("run-rows"), `run-${run.n}`, String(run.n));
   const skipped = Object.entries(run.skipped ?? {}).map(([reason, n]) => `${reason} ${n}`).join(", ");
   const log = el("button", "Open", el("span.unseen", ` run ${run.n}`));
   log.type = "button";
@@ -251,7 +281,7 @@ function drawRun(run) {
     cell("Bot", `name.${run.bot}`, run.bot),
     cell("Start", "", (run.cold ? "cold" : "warm") + (run.twin ? ", twin" : "")),
     cell("Took", "n", took(run.ms + run.init_ms)),
-    cell("Store calls", "n", String(run.reads)),
+    cell("Store calls", "n", run.twin ? `${run.reads} in both` : String(run.reads)),
     cell("Config age", "n", run.error ? "" : span(run.age) + (run.stale ? ", stale" : "")),
     cell("Found", "n", String(run.found)),
     cell("Posted", "n", String(run.posted)),
@@ -259,7 +289,6 @@ function drawRun(run) {
     cell("Outcome", end[0], end[1]),
     cell("", "", log),
   );
-  place($("run-rows"), tr, String(run.n));
 }
 
 async function openRun(run, tr, button) {
@@ -290,7 +319,7 @@ async function openRun(run, tr, button) {
 // ---- Ledger
 
 function drawRow(row) {
-  const tr = tableRow(`row-${row.bot}-${row.source}`);
+  const tr = tableRow($("ledger-rows"), `row-${row.bot}-${row.source}`, row.source);
   const link = el("a.excerpt", quote(row.source, 200));
   link.href = `#post-${row.source}`;
   link.dir = "auto";
@@ -300,14 +329,17 @@ function drawRow(row) {
     cell("", `state.${row.state}`, row.state),
     cell("", "wide", steps(row)),
   );
-  place($("ledger-rows"), tr, row.source);
 }
 
 // ---- Schedule
 
+let every; // as last drawn; what somebody types stays until the schedule changes
+
 function drawWorld(w) {
-  const every = $("every");
-  if (document.activeElement !== every) every.value = Math.round(w.every_ms / 1000) || 1;
+  if (w.every_ms !== every) {
+    every = w.every_ms;
+    $("every").value = Math.round(every / 1000) || 1;
+  }
   $("pause").textContent = w.paused ? "Go on" : "Pause";
   for (const b of document.querySelectorAll("[data-fault]")) b.setAttribute("aria-pressed", String(w.broken.includes(b.dataset.fault)));
 }
@@ -316,7 +348,7 @@ function tick() {
   const w = known.world.get("");
   if (w) {
     const left = Math.ceil((new Date(w.next) - Date.now()) / 1000);
-    $("next").textContent = w.paused ? "paused" : left > 0 ? `next in ${left} s` : "ticking";
+    say($("next"), w.paused ? "paused" : left > 0 ? `next in ${left} s` : "ticking");
   }
   for (const f of known.function.values()) drawAge(f);
 }
@@ -325,15 +357,15 @@ setInterval(tick, 1000);
 // ---- Events
 
 // Events are noted as they come and drawn once a frame.
-const changed = new Map();
+let changed = new Map();
 let asked = false;
 let caughtUp = false;
 
 function draw() {
   asked = false;
-  const scrolled = pairs.scrollTop > 0 && pairs.scrollHeight;
-  const kinds = Map.groupBy(changed.values(), (c) => c.kind);
-  changed.clear();
+  const news = changed;
+  changed = new Map();
+  const kinds = Map.groupBy(news.values(), (c) => c.kind);
   const each = (kind, f) => kinds.get(kind)?.forEach((c) => known[kind].has(c.key) && f(known[kind].get(c.key)));
   const sources = new Set();
   each("said", (e) => sources.add(e.id));
@@ -349,18 +381,17 @@ function draw() {
   each("row", drawRow);
   each("said", (e) => bots.forEach((b) => known.row.has(`${b}/${e.id}`) && drawRow(known.row.get(`${b}/${e.id}`))));
   each("run", drawRun);
-  if (kinds.has("story")) each("story", drawStory);
-  if (kinds.has("row") || kinds.has("run")) known.story.forEach((s) => (newest(s) || kinds.has("run")) && drawStory(s));
+  known.story.forEach((s) => tellsOf(s, news) && drawStory(s));
   each("function", drawFunction);
   each("world", drawWorld);
   if (kinds.has("row")) drawTally();
   tick();
-  if (scrolled) pairs.scrollTop += pairs.scrollHeight - scrolled; // what is read stays where it is
   caughtUp = true;
 }
 
-// Only the latest stories can still change with the ledger.
-const newest = (s) => s.n > known.story.size - 5;
+// tellsOf is true of a story that shows any of the news.
+const tellsOf = (s, news) => news.has(`story/${s.n}`) || Object.entries(s.bots).some(([bot, part]) =>
+  news.has(`run/${part.run}`) || part.posts?.some((source) => news.has(`row/${bot}/${source}`)));
 
 function note(kind, message) {
   const thing = JSON.parse(message.data);
@@ -377,11 +408,12 @@ function note(kind, message) {
 function forget(kind) {
   const [key, thing] = known[kind].entries().next().value;
   known[kind].delete(key);
+  changed.delete(`${kind}/${key}`); // nothing is drawn while the page is hidden
   switch (kind) {
-    case "said": $(`post-${key}`)?.remove(); break;
-    case "sent": sentFor.delete(`${thing.bot}/${thing.source}`); break;
-    case "row": $(`row-${thing.bot}-${thing.source}`)?.remove(); break;
-    case "run": $(`run-${key}`)?.remove(); $(`log-${key}`)?.remove(); break;
+    case "said": drop($(`post-${key}`)); break;
+    case "sent": sentFor.delete(`${thing.bot}/${thing.source}`); drop($(`post-${key}`)); break;
+    case "row": drop($(`row-${thing.bot}-${thing.source}`)); break;
+    case "run": drop($(`log-${key}`)); drop($(`run-${key}`)); break;
     case "story": $(`story-${key}`)?.remove(); break;
   }
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"example.com/superbots/functions"
+	"example.com/superbots/pkg/bot"
 )
 
 func serve(t *testing.T) (*Playground, *httptest.Server) {
@@ -72,7 +74,7 @@ func TestChangesComeFromThePage(t *testing.T) {
 		"too fast":             {"POST", "/every/0", func(*http.Request) {}, 400},
 		"no number":            {"POST", "/every/fast", func(*http.Request) {}, 400},
 		"a number's overflow":  {"POST", "/every/99999999999", func(*http.Request) {}, 400},
-		"no such bot":          {"POST", "/rotate/robin", func(*http.Request) {}, 400},
+		"no such bot":          {"POST", "/rotate/nobody", func(*http.Request) {}, 400},
 		"no such fault":        {"POST", "/break/everything", func(*http.Request) {}, 400},
 		"no such path":         {"POST", "/run", func(*http.Request) {}, 404},
 		"a log that is no run": {"GET", "/runs/1/log", func(*http.Request) {}, 404},
@@ -226,12 +228,14 @@ func TestPieces(t *testing.T) {
 }
 
 // The people do not repeat themselves for the first thousand posts about a
-// word, and what they say is about that word alone.
+// word, and what they say is about that word alone, also if the bot was added
+// since.
 func TestPeople(t *testing.T) {
-	for _, b := range functions.All {
+	added := bot.Bot{Name: "condorman", Find: regexp.MustCompile(`(?i)edge[ -]?computing`), Search: `("edge computing" OR #edgecomputing)`}
+	for _, b := range append(slices.Clone(functions.All), added) {
 		seen := map[string]bool{}
 		for n := range 1000 {
-			text := sentence(b.Name, n)
+			text := sentence(b, n)
 			if seen[text] || !b.Find.MatchString(text) {
 				t.Fatalf("%s, %d: %q is said again, or is not about the word", b.Name, n, text)
 			}

@@ -36,8 +36,9 @@ const (
 type Options struct {
 	Bots  []bot.Bot
 	Every time.Duration // between two ticks
-	// People makes the world go on: somebody says something for one of the bots
-	// at each tick and at each button.
+	// People makes the world go on for ever: somebody says something for one of
+	// the bots at each tick and at each button. What the page does not show any
+	// more is then taken out of X and out of the ledger.
 	People bool
 	// Paused waits for the first step.
 	Paused bool
@@ -57,6 +58,7 @@ type Playground struct {
 
 	mu      sync.Mutex // guards the fields below
 	cloud   *local.Cloud
+	tick    func(ctx context.Context, bot string) (local.Run, error) // one run
 	store   ledger.Store
 	every   time.Duration
 	paused  bool
@@ -67,9 +69,12 @@ type Playground struct {
 	killing map[string]string // bot by account: killed when it next sends
 	broken  map[string]bool   // faults that last until they are mended
 	waiting []x.Post          // said, but of a later time, oldest first
+	said    []uint64          // ids of the posts that were shown, oldest first
 	runs    int
 	logs    map[int]string
-	held    map[string]held // by bot
+	held    map[string]held   // by bot
+	stops   map[string][]stop // by bot, as the ledger last had them
+	unsure  map[string]uint64 // by bot, the oldest source of an unknown outcome; 0 if there is none
 	newest  map[string]int64
 	stories []*story
 	rounds  int
@@ -82,7 +87,7 @@ func New(o Options) *Playground {
 	p := &Playground{
 		bots: o.Bots, people: o.People, every: o.Every, paused: o.Paused, feed: newFeed(), poke: make(chan struct{}, 1),
 		frozen: map[string]time.Time{}, killing: map[string]string{}, broken: map[string]bool{}, logs: map[int]string{},
-		held: map[string]held{}, newest: map[string]int64{}, talk: map[string]int{},
+		held: map[string]held{}, stops: map[string][]stop{}, unsure: map[string]uint64{}, newest: map[string]int64{}, talk: map[string]int{},
 	}
 	p.routes()
 	return p
@@ -105,7 +110,7 @@ func (p *Playground) Attach(cloud *local.Cloud) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.cloud, p.store = cloud, store
+	p.cloud, p.tick, p.store = cloud, cloud.Tick, store
 	return nil
 }
 
@@ -167,8 +172,12 @@ func (p *Playground) deploy() error {
 		}
 		delete(p.held, b.Name)
 		delete(p.frozen, b.Name)
+		if _, err := p.read(b); err != nil {
+			return err
+		}
 	}
-	return p.show()
+	p.show()
+	return nil
 }
 
 // wait returns when the next tick is due or ctx ends, or with true when the
@@ -228,7 +237,8 @@ func (p *Playground) round(ctx context.Context, ran func(bot.Bot, local.Run) err
 			due = append(due, b)
 		}
 	}
-	err := p.show()
+	p.show()
+	err := p.forget()
 	p.mu.Unlock()
 	if err != nil {
 		return err
@@ -241,7 +251,7 @@ func (p *Playground) round(ctx context.Context, ran func(bot.Bot, local.Run) err
 		for range ticks {
 			wg.Go(func() {
 				begin := time.Now()
-				run, err := p.cloud.Tick(ctx, b.Name)
+				run, err := p.tick(ctx, b.Name)
 				one.Lock()
 				defer one.Unlock()
 				if err == nil {

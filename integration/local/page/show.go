@@ -92,8 +92,8 @@ type ran struct {
 	Twin      bool             `json:"twin"` // another run of this bot was under way
 	MS        float64          `json:"ms"`
 	InitMS    float64          `json:"init_ms"`
-	Calls     []call           `json:"calls"`
-	Reads     int              `json:"reads"` // calls to Parameter Store
+	Calls     []call           `json:"calls"` // of a twin: those of both, which carry nothing that tells them apart
+	Reads     int              `json:"reads"` // those to Parameter Store
 	Found     int              `json:"found"`
 	Posted    int              `json:"posted"`
 	Skipped   map[string]int   `json:"skipped"`
@@ -121,15 +121,15 @@ func (r *ran) tells(own string) []string {
 	refused := slices.IndexFunc(r.Calls, func(c call) bool { return c.To == "X" && c.Status == 401 })
 	read := slices.IndexFunc(r.Calls, func(c call) bool { return c.To != "X" && c.Status == 200 })
 	if r.Twin {
-		add("Ran beside another run of the same bot.")
+		add("Ran beside another run of the same bot. The calls are those of both, which nothing tells apart.")
 	}
 	if refused >= 0 {
 		add("X refused the token (401).")
 	}
 	switch {
-	case read > refused && refused >= 0:
+	case r.Refreshes > 0 && refused >= 0 && read > refused:
 		add("Read its parameters again: version %d.", r.Versions[own])
-	case read >= 0 && !r.Cold:
+	case r.Refreshes > 0 && read >= 0 && !r.Cold:
 		add("Read its parameters before it asked X, because CONFIG_TTL had passed: version %d.", r.Versions[own])
 	case noParameters(r):
 		add("Could not read Parameter Store.")
@@ -192,44 +192,43 @@ func (p *Playground) record(b bot.Bot, run local.Run, begin time.Time, twin bool
 		log = "…" + log[len(log)-maxLog:]
 	}
 	p.logs[r.N] = log
-	delete(p.logs, r.N-limits["run"])
+	delete(p.logs, r.N-p.feed.limits["run"])
 	if run.FunctionError == "" {
 		p.held[b.Name] = held{time.Now(), report.Config}
 	} else {
 		delete(p.held, b.Name) // a function that failed may be gone
 	}
 	p.feed.put("run", strconv.Itoa(r.N), r)
-	if err := p.show(); err != nil {
+	posts, err := p.read(b)
+	if err != nil {
 		return err
 	}
-	return p.continueStories(r)
+	p.show()
+	p.continueStories(r, posts)
+	return nil
 }
 
-// continueStories adds a run to the stories that wait for it.
-func (p *Playground) continueStories(r *ran) error {
+// continueStories adds a run, after which the ledger has posts, to the stories
+// that wait for it.
+func (p *Playground) continueStories(r *ran, posts []*ledger.Post) {
 	for _, s := range p.stories {
 		part := s.Bots[r.Bot]
 		if part == nil || part.Run != 0 || r.At.Before(s.At) || !s.shows(r) {
 			continue
 		}
 		part.Run, part.Tells = r.N, r.Tells
-		rows, err := p.store.All(context.Background(), r.Bot)
-		if err != nil {
-			return err
-		}
-		for _, row := range rows {
-			if post := row.Post; post != nil && len(part.Posts) < 5 && !post.History[len(post.History)-1].At.Before(r.At) {
+		for _, post := range posts {
+			if len(part.Posts) < 5 && !post.History[len(post.History)-1].At.Before(r.At) {
 				part.Posts = append(part.Posts, id(post.ID))
 			}
 		}
 		p.feed.put("story", strconv.Itoa(s.N), s)
 	}
-	return nil
 }
 
-// show makes known whatever has changed in the world, the ledger, the functions
-// and the schedule. p.mu is held.
-func (p *Playground) show() error {
+// show makes known whatever has changed in the world, the functions and the
+// schedule. p.mu is held.
+func (p *Playground) show() {
 	now := time.Now()
 	find := map[string]func(string) [][]int{}
 	for _, b := range p.bots {
@@ -239,49 +238,49 @@ func (p *Playground) show() error {
 		post := p.waiting[0]
 		p.waiting = p.waiting[1:]
 		p.feed.put("said", id(post.ID), said{id(post.ID), post.CreatedAt, post.Author, pieces(post.Text, find)})
+		p.said = append(p.said, post.ID)
 	}
 	for _, b := range p.bots {
-		if err := p.showBot(b, now); err != nil {
-			return err
-		}
+		p.showFunction(b, now)
 	}
 	p.showWorld()
-	return nil
 }
 
-func (p *Playground) showBot(b bot.Bot, now time.Time) error {
+// read makes known whatever has changed in a bot's ledger and in what it has
+// posted, and returns the posts of the ledger, oldest first. p.mu is held.
+func (p *Playground) read(b bot.Bot) ([]*ledger.Post, error) {
 	rows, err := p.store.All(context.Background(), b.Name)
 	if err != nil {
-		return fmt.Errorf("ledger of %s: %w", b.Name, err)
+		return nil, fmt.Errorf("ledger of %s: %w", b.Name, err)
 	}
-	stops := []stop{}
+	p.stops[b.Name], p.unsure[b.Name] = nil, 0
 	byPost, byText := map[uint64]uint64{}, map[string]uint64{}
 	var posts []*ledger.Post
 	for _, r := range rows {
 		switch {
 		case r.Control != nil:
 			for _, what := range slices.Sorted(maps.Keys(r.Control.Stops)) {
-				if s := r.Control.Stops[what]; s.Until.After(now) {
-					stops = append(stops, stop{what, s.Why, s.Until})
-				}
+				s := r.Control.Stops[what]
+				p.stops[b.Name] = append(p.stops[b.Name], stop{what, s.Why, s.Until})
 			}
 		case r.Post != nil:
 			posts = append(posts, r.Post)
 			byPost[r.Post.PostedID] = r.Post.ID
 			if r.Post.State == ledger.Posting {
 				byText[r.Post.Text] = r.Post.ID
+				p.unsure[b.Name] = cmp.Or(p.unsure[b.Name], r.Post.ID) // rows come by id
 			}
 		}
 	}
 	replaced := map[string]func(string) [][]int{b.Name: func(text string) [][]int { return indexFold(text, b.Replace) }}
 	out := p.cloud.X.Posts(p.cloud.Accounts[b.Name].ID)
-	for _, post := range out[max(0, len(out)-limits["sent"]/len(p.bots)):] {
+	for _, post := range out[max(0, len(out)-p.feed.limits["sent"]/len(p.bots)):] {
 		source := cmp.Or(byPost[post.ID], byText[post.Text])
 		p.feed.put("sent", id(post.ID), sent{id(post.ID), post.CreatedAt, b.Name, orNone(source), pieces(post.Text, replaced)})
 	}
 	slices.SortFunc(posts, func(a, b *ledger.Post) int { return cmp.Compare(a.ID, b.ID) })
 	settle, _ := time.ParseDuration(p.cloud.Deployed(b.Name)["BOT_SETTLE"])
-	for _, post := range posts[max(0, len(posts)-limits["row"]/len(p.bots)):] {
+	for _, post := range posts[max(0, len(posts)-p.feed.limits["row"]/len(p.bots)):] {
 		one := row{b.Name, id(post.ID), post.State, post.Reason, orNone(post.PostedID), post.Sends, time.Time{}, post.History}
 		if post.State == ledger.Posting {
 			one.Due = post.Resent.Add(settle)
@@ -291,8 +290,7 @@ func (p *Playground) showBot(b bot.Bot, now time.Time) error {
 		}
 		p.feed.put("row", b.Name+"/"+one.Source, one)
 	}
-	p.showFunction(b, stops, now)
-	return nil
+	return posts, nil
 }
 
 func orNone(n uint64) string {
@@ -346,9 +344,14 @@ type variable struct {
 
 const mask = "••••••••"
 
-func (p *Playground) showFunction(b bot.Bot, stops []stop, now time.Time) {
+func (p *Playground) showFunction(b bot.Bot, now time.Time) {
 	h := p.held[b.Name]
-	f := function{Bot: b.Name, Stale: h.config.Stale, Stops: stops}
+	f := function{Bot: b.Name, Stale: h.config.Stale, Stops: []stop{}}
+	for _, s := range p.stops[b.Name] {
+		if s.Until.After(now) {
+			f.Stops = append(f.Stops, s)
+		}
+	}
 	if !h.at.IsZero() {
 		f.Read = h.at.Add(-time.Duration(h.config.AgeSeconds * float64(time.Second))).Truncate(time.Second)
 	}

@@ -89,7 +89,7 @@ func (x *X) answer(c *call, serve func(*call) answer) answer {
 func (x *X) admit(c *call) string {
 	who, wrong := x.verify(c.Request, c.body, c.now, func(name string, app *app) (string, bool) {
 		t, ok := x.tokens[name]
-		if !ok || t.revoked || t.app != app {
+		if !ok || t.app != app {
 			return "", false
 		}
 		return t.secret, true

@@ -157,7 +157,6 @@ type token struct {
 	app      *app
 	account  *Account
 	readOnly bool // as the app was when the token was issued
-	revoked  bool
 }
 
 // New returns an X without apps, accounts and posts.
@@ -279,9 +278,7 @@ func (x *X) issue(account *Account, app *app) Token {
 func (x *X) Revoke(accessToken string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if t, ok := x.tokens[accessToken]; ok {
-		t.revoked = true
-	}
+	delete(x.tokens, accessToken)
 }
 
 // Add puts a post into the world and returns its id: the given one, which must
@@ -350,6 +347,20 @@ func (x *X) Posts(account uint64) []Post {
 		}
 	}
 	return found
+}
+
+// Forget takes all posts with ids below before out of the world, for one that
+// goes on for days and must not grow. Search and timelines do not find them any
+// more, their texts may be posted again, and that they were read is forgotten
+// with them. None of them may be edited later.
+func (x *X) Forget(before uint64) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	i, _ := x.search(before)
+	x.posts = slices.Clone(x.posts[i:])
+	for _, a := range x.apps {
+		maps.DeleteFunc(a.read, func(id uint64, _ struct{}) bool { return id < before })
+	}
 }
 
 // Calls returns how many requests each operation has received, whatever the
