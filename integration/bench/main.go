@@ -69,6 +69,7 @@ func measure(ctx context.Context, dir string) error {
 		{"cold start", cold},
 		{"reading in one process", inProcess},
 		{"whole run", wholeRun},
+		{"the local page", localPage},
 		{"benchmarks", benchmarks},
 		{"changes", changes},
 	} {

@@ -30,6 +30,7 @@ type page struct {
 	Readings        []reading
 	Lookups         []lookup
 	Runs            []benchmark
+	Page            []benchmark
 	Benchmarks      []benchmark
 	Corpus          corpusRate
 	Binaries        []binary
@@ -44,14 +45,26 @@ var pageText string
 //go:embed performance.svg.tmpl
 var chartText string
 
+// pageFigures are the page's, by the unit that its benchmarks report them in.
+var pageFigures = map[string]string{
+	"ms-to-post":         "address printed, to the first post",
+	"ms-to-post-worst":   "the same, the worst of all",
+	"ms-to-button":       "address printed, to a button that answers",
+	"ms-to-button-worst": "the same, the worst of all",
+	"ms/update":          "an update, until it is painted",
+	"ms-worst":           "the same, the worst of all",
+	"cpu-ms/update":      "an update, of the main thread's time",
+}
+
 var formats = map[string]any{
-	"ms":        func(d time.Duration) string { return fmt.Sprintf("%.1f", float64(d.Microseconds())/1000) },
-	"mb":        func(n int64) string { return fmt.Sprintf("%.2f", float64(n)/1e6) },
-	"kb":        func(n int64) string { return fmt.Sprintf("%.0f", float64(n)/1e3) },
-	"code":      func(s string) string { return "`" + s + "`" },
-	"join":      strings.Join,
-	"float":     func(n int64) float64 { return float64(n) },
-	"megabytes": func(f float64) float64 { return f / 1e6 },
+	"pageFigure": func(unit string) string { return pageFigures[unit] },
+	"ms":         func(d time.Duration) string { return fmt.Sprintf("%.1f", float64(d.Microseconds())/1000) },
+	"mb":         func(n int64) string { return fmt.Sprintf("%.2f", float64(n)/1e6) },
+	"kb":         func(n int64) string { return fmt.Sprintf("%.0f", float64(n)/1e3) },
+	"code":       func(s string) string { return "`" + s + "`" },
+	"join":       strings.Join,
+	"float":      func(n int64) float64 { return float64(n) },
+	"megabytes":  func(f float64) float64 { return f / 1e6 },
 }
 
 // write puts the page and its chart into a folder.

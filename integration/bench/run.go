@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"log"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -59,6 +61,18 @@ func wholeRun(ctx context.Context, _ string, p *page) (err error) {
 		return nil
 	}
 	p.Runs, err = goBench(ctx, "./integration/reliability", "^BenchmarkRun$", "30x")
+	return err
+}
+
+// localPage takes the page of make run in Chromium. Without it there is nothing.
+func localPage(ctx context.Context, _ string, p *page) (err error) {
+	installed := func(name string) bool { _, err := exec.LookPath(name); return err == nil }
+	if !slices.ContainsFunc([]string{"chromium", "chromium-browser", "google-chrome"}, installed) {
+		log.Print("Chromium is not installed, so the page is not measured")
+		p.Missing = append(p.Missing, "Chromium")
+		return nil
+	}
+	p.Page, err = goBench(ctx, "./integration/page", ".", "20x")
 	return err
 }
 
