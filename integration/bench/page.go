@@ -45,26 +45,45 @@ var pageText string
 //go:embed performance.svg.tmpl
 var chartText string
 
-// pageFigures are the page's, by the unit that its benchmarks report them in.
-var pageFigures = map[string]string{
-	"ms-to-post":         "address printed, to the first post",
-	"ms-to-post-worst":   "the same, the worst of all",
-	"ms-to-button":       "address printed, to a button that answers",
-	"ms-to-button-worst": "the same, the worst of all",
-	"ms/update":          "an update, until it is painted",
-	"ms-worst":           "the same, the worst of all",
-	"cpu-ms/update":      "an update, of the main thread's time",
+// pageFigures are the page's, with the units that its benchmarks report them in.
+var pageFigures = []struct{ Unit, What string }{
+	{"ms-to-post", "from the printed address to the first post"},
+	{"ms-to-post-worst", "the worst of all"},
+	{"ms-to-button", "from the printed address to a button that answers"},
+	{"ms-to-button-worst", "the worst of all"},
+	{"ms/update", "an update of a full page, until it is painted"},
+	{"ms-worst", "the worst of all"},
+	{"cpu-ms/update", "an update of a full page, time of the main thread"},
+}
+
+// A figure is one line of a table.
+type figure struct {
+	What string
+	N    float64
+}
+
+// PageFigures are those of the local page, in their order.
+func (p *page) PageFigures() []figure {
+	var all []figure
+	for _, f := range pageFigures {
+		for _, b := range p.Page {
+			if n, ok := b.Per[f.Unit]; ok {
+				all = append(all, figure{f.What, n})
+			}
+		}
+	}
+	return all
 }
 
 var formats = map[string]any{
-	"pageFigure": func(unit string) string { return pageFigures[unit] },
-	"ms":         func(d time.Duration) string { return fmt.Sprintf("%.1f", float64(d.Microseconds())/1000) },
-	"mb":         func(n int64) string { return fmt.Sprintf("%.2f", float64(n)/1e6) },
-	"kb":         func(n int64) string { return fmt.Sprintf("%.0f", float64(n)/1e3) },
-	"code":       func(s string) string { return "`" + s + "`" },
-	"join":       strings.Join,
-	"float":      func(n int64) float64 { return float64(n) },
-	"megabytes":  func(f float64) float64 { return f / 1e6 },
+	"posts":     func(name string) string { return strings.TrimPrefix(name, "Run/posts=") },
+	"ms":        func(d time.Duration) string { return fmt.Sprintf("%.1f", float64(d.Microseconds())/1000) },
+	"mb":        func(n int64) string { return fmt.Sprintf("%.2f", float64(n)/1e6) },
+	"kb":        func(n int64) string { return fmt.Sprintf("%.0f", float64(n)/1e3) },
+	"code":      func(s string) string { return "`" + s + "`" },
+	"join":      strings.Join,
+	"float":     func(n int64) float64 { return float64(n) },
+	"megabytes": func(f float64) float64 { return f / 1e6 },
 }
 
 // write puts the page and its chart into a folder.

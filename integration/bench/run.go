@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"testing"
 	"time"
 
 	"example.com/superbots/functions"
@@ -96,6 +97,7 @@ type corpusRate struct {
 	Posts, Rewritten int
 	MBPerSecond      float64
 	PerPost          time.Duration
+	Allocations      float64 // for each post
 }
 
 func corpus(p *page) error {
@@ -120,11 +122,12 @@ func corpus(p *page) error {
 			rewritten++
 		}
 	}
-	all := nanoseconds(func() {
+	everyPost := func() {
 		for _, text := range texts {
 			functions.Superman.Rewrite(text, rewrite.Drop)
 		}
-	}, 100)
-	p.Corpus = corpusRate{len(texts), rewritten, float64(bytes) / all * 1e3, time.Duration(all / float64(len(texts)))}
+	}
+	all, posts := nanoseconds(everyPost, 100), float64(len(texts))
+	p.Corpus = corpusRate{len(texts), rewritten, float64(bytes) / all * 1e3, time.Duration(all / posts), testing.AllocsPerRun(10, everyPost) / posts}
 	return nil
 }

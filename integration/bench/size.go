@@ -1,15 +1,14 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"debug/elf"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -38,8 +37,14 @@ func size(ctx context.Context, dir string, p *page) error {
 		}
 	}
 	var err error
-	p.Parts, p.Unattributed, err = parts(ctx, dir)
-	return err
+	if p.Parts, err = parts(ctx, dir); err != nil {
+		return err
+	}
+	p.Unattributed = p.Binaries[0].Binary
+	for _, part := range p.Parts {
+		p.Unattributed -= part.Bytes
+	}
+	return nil
 }
 
 // zipped makes a function's zip out of the tree at root the way make build
@@ -64,21 +69,25 @@ func zipped(ctx context.Context, root, dir, arch, name string) (binary, error) {
 	return binary{name, arch, raw.Size(), int64(len(text)), fmt.Sprintf("%.6x", sha256.Sum256(text))}, nil
 }
 
-// parts adds up superman's symbols by module. What the linker makes for the
-// whole, such as the tables for stack traces, belongs to no module.
-func parts(ctx context.Context, dir string) (list []part, rest int64, err error) {
+// parts adds up superman's symbols by module.
+func parts(ctx context.Context, dir string) ([]part, error) {
 	bootstrap := filepath.Join(dir, "symbols")
 	if err := build(ctx, root, "arm64", "", bootstrap, "./functions/superman"); err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	symbols, err := command(ctx, ".", nil, "go", "tool", "nm", "-size", bootstrap)
+	file, err := elf.Open(bootstrap)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
+	}
+	defer file.Close()
+	symbols, err := file.Symbols()
+	if err != nil {
+		return nil, err
 	}
 	deps, err := command(ctx, root, []string{"GOOS=linux", "GOARCH=arm64", "CGO_ENABLED=0"}, "go", "list", "-deps", "-tags", "lambda.norpc",
 		"-f", "{{.ImportPath}} {{if .Standard}}Go's own{{else}}{{.Module.Path}}{{end}}", "./functions/superman")
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	modules := make(map[string]string)
 	for line := range strings.Lines(deps) {
@@ -86,26 +95,20 @@ func parts(ctx context.Context, dir string) (list []part, rest int64, err error)
 		modules[path] = module
 	}
 	bytes := make(map[string]int64)
-	for lines := bufio.NewScanner(strings.NewReader(symbols)); lines.Scan(); {
-		fields := strings.Fields(lines.Text()) // address, size, type, name
-		if len(fields) < 4 || strings.ContainsAny(fields[2], "bB") {
+	for _, symbol := range symbols {
+		if int(symbol.Section) >= len(file.Sections) || file.Sections[symbol.Section].Type == elf.SHT_NOBITS {
 			continue // zeroes are not in the file
 		}
-		n, err := strconv.ParseInt(fields[1], 10, 64)
-		if err != nil {
-			return nil, 0, fmt.Errorf("symbol %q: %w", lines.Text(), err)
-		}
-		if module := modules[packageOf(fields[3])]; module != "" {
-			bytes[module] += n
-		} else {
-			rest += n
+		if module := modules[packageOf(symbol.Name)]; module != "" {
+			bytes[module] += int64(symbol.Size)
 		}
 	}
+	var list []part
 	for module, n := range bytes {
 		list = append(list, part{module, n})
 	}
 	slices.SortFunc(list, func(a, b part) int { return cmp.Compare(b.Bytes, a.Bytes) })
-	return list, rest, nil
+	return list, nil
 }
 
 // packageOf returns the import path in a symbol such as
