@@ -15,8 +15,8 @@ import (
 // (https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html).
 //
 // The SDK's LoadDefaultConfig would find the same, and look for profiles, single
-// sign-on and a metadata service as well, none of which a function has. What it
-// links in for that is a third of what a start does: docs/performance.md.
+// sign-on and a metadata service as well, none of which a function has. What that
+// costs a start, docs/performance.md says.
 type account struct {
 	region    string
 	keys      aws.CredentialsProvider
