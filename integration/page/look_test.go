@@ -107,6 +107,9 @@ func (w *world) scheme(name string) {
 func (w *world) save(name string, shot chromedp.Action[[]byte]) {
 	w.t.Helper()
 	png, err := chromedp.Run(w.tab, shot)
+	if err == nil { // the first one makes the browser draw what was not on the screen
+		png, err = chromedp.Run(w.tab, shot)
+	}
 	if err == nil {
 		err = os.WriteFile(name, png, 0o644)
 	}

@@ -52,7 +52,9 @@ func prepareAndRun(m *testing.M) int {
 			chromedp.UserDataDir(filepath.Join(bin, "profile")), chromedp.Flag("disable-quic", true),
 			chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
 			chromedp.Flag("disable-sync", true), chromedp.Flag("hide-scrollbars", true),
-			chromedp.Flag("run-all-compositor-stages-before-draw", true), // or parts of a picture are still blank
+			// Many tabs are open at once, and each is to be drawn.
+			chromedp.Flag("disable-renderer-backgrounding", true), chromedp.Flag("disable-backgrounding-occluded-windows", true),
+			chromedp.Flag("disable-background-timer-throttling", true),
 		)
 		defer stop()
 		var end context.CancelFunc
