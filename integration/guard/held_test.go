@@ -4,7 +4,7 @@ package guard_test
 const (
 	maxBinary      = 9_550_000 // bytes, of the larger of both architectures
 	maxZip         = 3_900_000
-	maxInit        = 320_000 // bytes allocated before main
+	maxInit        = 275_000 // bytes allocated before main
 	maxPackageInit = 85_000
 	maxNew         = 240 // allocations
 	maxFirst       = 470

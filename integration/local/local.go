@@ -69,11 +69,12 @@ type Cloud struct {
 }
 
 // Build compiles the functions of the module at root for this machine into
-// bin, a folder for each. It needs only Go.
+// bin, a folder for each, the way make build does for Lambda. It needs only Go.
 func Build(ctx context.Context, root, bin string, bots []bot.Bot) error {
 	for _, b := range bots {
-		cmd := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(bin, b.Name, "bootstrap"), "./functions/"+b.Name)
-		cmd.Dir = root
+		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc", "-ldflags", "-s -w -buildid=",
+			"-o", filepath.Join(bin, b.Name, "bootstrap"), "./functions/"+b.Name)
+		cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("building %s: %w\n%s", b.Name, err, out)
 		}
