@@ -205,46 +205,41 @@ func (p paramsList) Run(ctx context.Context, c console) error {
 	return show(c, p.output, all, deployed)
 }
 
-type paramsGet struct {
+// past is a parameter with all that it has been.
+type past struct {
 	named
-	Reveal bool `help:"Show the value as well."`
+	Reveal bool `help:"Show what it holds as well."`
 	place
 	output
 }
 
-func (p paramsGet) Run(ctx context.Context, c console) error {
+// read returns the parameter's versions, the newest first.
+func (p past) read(ctx context.Context) ([]revision, error) {
 	cloud, err := p.open(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	name, err := p.full(cloud)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	all, err := cloud.revisions(ctx, name, p.Reveal)
+	return cloud.revisions(ctx, name, p.Reveal)
+}
+
+type paramsGet struct{ past }
+
+func (p paramsGet) Run(ctx context.Context, c console) error {
+	all, err := p.read(ctx)
 	if err != nil {
 		return err
 	}
 	return show(c, p.output, all[:1], false)
 }
 
-type paramsHistory struct {
-	named
-	Reveal bool `help:"Show the values as well."`
-	place
-	output
-}
+type paramsHistory struct{ past }
 
 func (p paramsHistory) Run(ctx context.Context, c console) error {
-	cloud, err := p.open(ctx)
-	if err != nil {
-		return err
-	}
-	name, err := p.full(cloud)
-	if err != nil {
-		return err
-	}
-	all, err := cloud.revisions(ctx, name, p.Reveal)
+	all, err := p.read(ctx)
 	if err != nil {
 		return err
 	}
